@@ -1,0 +1,1 @@
+//! What a directory of a repository is: pure detection over a snapshot.

@@ -1,0 +1,1 @@
+//! The build callback: keys, token, body and refusals.

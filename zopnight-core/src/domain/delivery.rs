@@ -1,0 +1,54 @@
+//! The id of one webhook delivery.
+
+use super::commit::CommitSha;
+use super::grammar::{refuse, text_traits};
+use crate::error::Result;
+
+/// A webhook delivery's id: trimmed, 1..=255 visible ASCII characters, lower-cased; opaque otherwise.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DeliveryId(Box<str>);
+
+impl DeliveryId {
+    /// Parses a header's value, or the made form of [`DeliveryId::head`] read back from a store.
+    ///
+    /// # Errors
+    /// `Invalid` when it is empty, over 255 characters or holds anything but visible ASCII.
+    pub fn parse(text: &str) -> Result<Self> {
+        let trimmed = text.trim();
+        let visible = (1..=255).contains(&trimmed.len()) && trimmed.bytes().all(|b| b.is_ascii_graphic());
+        if visible || is_head_form(trimmed) {
+            Ok(Self(trimmed.to_ascii_lowercase().into()))
+        } else {
+            Err(refuse("delivery id", "must be 1 to 255 visible ASCII characters", text))
+        }
+    }
+
+    /// The id under which the sweep accepts a branch head after revision number `newest`. It holds spaces, so that no
+    /// header can equal it.
+    #[must_use]
+    pub fn head(newest: u32, sha: &CommitSha) -> Self {
+        Self(format!("zopnight-head {newest} {sha}").into())
+    }
+
+    /// The lower-cased text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether the sweep made this id, not a forge.
+    #[must_use]
+    pub fn is_head(&self) -> bool {
+        is_head_form(&self.0)
+    }
+}
+
+text_traits!(DeliveryId);
+
+fn is_head_form(text: &str) -> bool {
+    let mut parts = text.split(' ');
+    parts.next() == Some("zopnight-head")
+        && parts.next().is_some_and(|n| n.parse::<u32>().is_ok_and(|v| v.to_string() == n))
+        && parts.next().is_some_and(|sha| CommitSha::parse(sha).is_ok())
+        && parts.next().is_none()
+}

@@ -1,0 +1,268 @@
+//! The right to run a job, and how it ends.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::grammar::{bytes_of, rule, text_type};
+use super::id::{DeploymentId, JobId, RevisionId};
+use super::job::{JobKey, JobKind, JobPayload, Lane, Scope};
+use super::job_state::JobState;
+use super::redact::Redactor;
+use super::text;
+use super::time::Timestamp;
+
+/// The number of a hand-out. It strictly grows over all hand-outs of one job, and over jobs of one serial key in the order
+/// they run; the cluster's lock uses it too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Fence(u64);
+
+impl Fence {
+    const BITS: u32 = 20;
+
+    /// The fence of the `n`-th hand-out of the job with sequence number `seq`: `seq << 20 | n`.
+    #[must_use]
+    pub fn of(seq: i64, n: u32) -> Self {
+        let low = u64::from(n) & ((1 << Self::BITS) - 1);
+        Self((u64::try_from(seq).unwrap_or(0) << Self::BITS) | low)
+    }
+
+    /// The number.
+    #[must_use]
+    pub const fn get(self) -> u64 {
+        self.0
+    }
+
+    /// The hand-outs of this job so far.
+    #[must_use]
+    pub fn hand_out(self) -> u32 {
+        u32::try_from(self.0 & ((1 << Self::BITS) - 1)).unwrap_or(0)
+    }
+}
+
+/// A lease as every write by a worker names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct LeaseRef {
+    /// The job's sequence number in its store.
+    pub seq: i64,
+    /// The hand-out.
+    pub fence: Fence,
+}
+
+text_type! {
+    /// A worker process: random per start, 1..=64 of `[A-Za-z0-9._-]`.
+    WorkerId, "worker id", |t| rule(
+        bytes_of(t, 64, |b| b.is_ascii_alphanumeric() || b"._-".contains(&b)),
+        "must be 1 to 64 of A-Z a-z 0-9 . _ -",
+    )
+}
+
+/// What a worker asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClaimRequest {
+    /// Who asks.
+    pub worker: WorkerId,
+    /// How many of each lane.
+    pub want: Vec<Want>,
+    /// How long each lease lasts, 5 s ..= 1 h.
+    pub lease: Duration,
+}
+
+/// How many jobs of a lane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Want {
+    /// The lane.
+    pub lane: Lane,
+    /// 1 ..= 100.
+    pub max: u32,
+}
+
+/// A claimed job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// What every write must name.
+    pub job: LeaseRef,
+    /// The job's id.
+    pub id: JobId,
+    /// Whose it is: the tenant of all that a handler reads.
+    pub scope: Scope,
+    /// What it does.
+    pub kind: JobKind,
+    /// What it works on.
+    pub payload: JobPayload,
+    /// Its serial key.
+    pub serial: Option<JobKey>,
+    /// The deployment it is about.
+    pub deployment: Option<DeploymentId>,
+    /// The revision it is about.
+    pub revision: Option<RevisionId>,
+    /// Charged failures so far.
+    pub failures: u32,
+    /// Leases that ran out so far.
+    pub losses: u32,
+    /// Panics so far.
+    pub panics: u32,
+    /// From when it became ready to the claim.
+    pub waited: Duration,
+    /// How long this lease lasts from the claim.
+    pub lease: Duration,
+    /// Someone asked to cancel it.
+    pub cancel_asked: bool,
+}
+
+/// The answer to prolonging a lease.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extended {
+    /// Held for this long from now.
+    Until(Duration),
+    /// Held for this long, and asked to stop.
+    CancelAsked(Duration),
+    /// Another holds the job, or it has ended. Final.
+    Lost,
+}
+
+/// Ends a lease.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finish {
+    /// Which.
+    pub lease: LeaseRef,
+    /// How.
+    pub outcome: Outcome,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The work is done.
+    Done,
+    /// It was cancelled.
+    Cancelled,
+    /// Not run; ready again at once, uncharged.
+    Release,
+    /// Look again later; uncharged.
+    Snooze {
+        /// From now.
+        after: Duration,
+        /// Replaces the payload if given.
+        payload: Option<JobPayload>,
+    },
+    /// Failed; again later.
+    Retry {
+        /// From now.
+        after: Duration,
+        /// Why.
+        error: JobError,
+        /// It panicked.
+        panic: bool,
+    },
+    /// Given up; kept for an operator.
+    Park {
+        /// Why.
+        error: JobError,
+    },
+}
+
+/// The answer to ending a lease.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Finished {
+    /// Done, also when it was done before by the same lease.
+    Accepted,
+    /// Another holds the job or it was cancelled; nothing was written.
+    Lost,
+}
+
+/// Why a job failed: a code of at most 40 characters and a redacted message of at most 1 KiB.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobError {
+    code: String,
+    message: String,
+}
+
+impl JobError {
+    /// Cuts and redacts.
+    #[must_use]
+    pub fn new(code: &str, message: &str) -> Self {
+        Self {
+            code: text::cut_bytes(code, 40),
+            message: text::cut_bytes(&Redactor::default().text(&text::clean(message)), 1_024),
+        }
+    }
+
+    /// The machine-readable cause.
+    #[must_use]
+    pub fn code(&self) -> &str {
+        &self.code
+    }
+
+    /// One sentence.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+}
+
+/// What an enqueue did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Enqueued {
+    /// The job that will run: the new one, or the survivor it was folded into.
+    pub id: JobId,
+    /// Nothing was stored.
+    pub folded: bool,
+}
+
+/// How much housekeeping to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Budget {
+    /// Stop after about this long.
+    pub time: Duration,
+    /// Also delete what is past its retention.
+    pub purge: bool,
+}
+
+/// What housekeeping did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Maintained {
+    /// Delayed jobs that became ready.
+    pub promoted: u64,
+    /// Expired leases taken back.
+    pub taken_back: u64,
+    /// Blocked jobs without a reason to be, unblocked. Expected to be 0.
+    pub mended: u64,
+    /// Rows deleted.
+    pub purged: u64,
+    /// Until the next delayed job is due.
+    pub next_due: Option<Duration>,
+}
+
+/// Counts of live and parked jobs. Not a snapshot.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct QueueStats {
+    /// By kind and state, for the states ready, leased, delayed, blocked and parked.
+    pub jobs: Vec<(JobKind, JobState, u64)>,
+    /// How long the oldest ready job of each lane has waited.
+    pub oldest_ready: Vec<(Lane, Duration)>,
+}
+
+/// A job that was given up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParkedJob {
+    /// Its id.
+    pub id: JobId,
+    /// What it does.
+    pub kind: JobKind,
+    /// The deployment it is about.
+    pub deployment: Option<DeploymentId>,
+    /// The revision it is about.
+    pub revision: Option<RevisionId>,
+    /// The last error.
+    pub error: JobError,
+    /// When.
+    pub parked_at: Timestamp,
+    /// Charged failures.
+    pub failures: u32,
+    /// Leases that ran out.
+    pub losses: u32,
+    /// Panics.
+    pub panics: u32,
+}

@@ -1,0 +1,1 @@
+//! Stateful, inspectable fakes of the ports, with faults to script.

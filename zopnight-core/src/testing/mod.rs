@@ -1,0 +1,6 @@
+//! Fakes with state for every port, the memory store, and one conformance suite per port (feature `testing`).
+
+pub mod fakes;
+pub mod memory;
+pub mod suites;
+pub mod tree;

@@ -1,0 +1,1 @@
+//! Conformance suites: functions over a port, stamped into one test a case by a macro line.
