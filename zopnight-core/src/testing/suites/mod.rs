@@ -3,3 +3,22 @@
 pub mod applier;
 pub mod resolver;
 pub mod source_tree;
+
+/// Stamps the named cases of a suite; the suites' own macros call it.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! stamp_suite {
+    ($name:ident, $factory:expr, $suite:ident, [$($case:ident),* $(,)?]) => {
+        mod $name {
+            use super::*;
+
+            $(
+                #[tokio::test]
+                async fn $case() {
+                    let harness = ($factory)().await;
+                    $crate::testing::suites::$suite::$case(&harness).await;
+                }
+            )*
+        }
+    };
+}
