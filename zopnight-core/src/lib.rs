@@ -10,8 +10,10 @@ mod error;
 pub mod http;
 pub mod pipeline;
 pub mod ports;
+pub mod tenants;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod worker;
 
 pub use error::{Error, ErrorKind, Result, Retry};
+pub use tenants::StaticTenants;

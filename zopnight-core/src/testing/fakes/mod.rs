@@ -1,1 +1,20 @@
 //! Stateful, inspectable fakes of the ports, with faults to script.
+//!
+//! Every fake keeps what it was told and can be asked for it, and plays the faults of a [`Faults`] script, which several
+//! fakes may share. What a fake promises of its port is checked by the same conformance suite as every adapter.
+
+mod clock;
+mod dispatcher;
+mod faults;
+mod progress;
+mod random;
+mod resolver;
+mod tenants;
+
+pub use clock::ManualClock;
+pub use dispatcher::{DispatchScript, FakeDispatcher, FakeRun};
+pub use faults::{After, Faults, Gate, When};
+pub use progress::FakeProgress;
+pub use random::SeededRandom;
+pub use resolver::FakeResolver;
+pub use tenants::FakeTenants;
