@@ -2,5 +2,6 @@
 
 pub mod fakes;
 pub mod memory;
+pub mod peek;
 pub mod suites;
 pub mod tree;
