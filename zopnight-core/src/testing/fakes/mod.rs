@@ -3,17 +3,21 @@
 //! Every fake keeps what it was told and can be asked for it, and plays the faults of a [`Faults`] script, which several
 //! fakes may share. What a fake promises of its port is checked by the same conformance suite as every adapter.
 
+mod applier;
 mod clock;
 mod dispatcher;
 mod faults;
+mod forge;
 mod progress;
 mod random;
 mod resolver;
 mod tenants;
 
+pub use applier::{AppliedRelease, FakeApplier, Rolls};
 pub use clock::ManualClock;
 pub use dispatcher::{DispatchScript, FakeDispatcher, FakeRun};
 pub use faults::{After, Faults, Gate, When};
+pub use forge::{FakeForge, Undelivered};
 pub use progress::FakeProgress;
 pub use random::SeededRandom;
 pub use resolver::FakeResolver;
