@@ -1,8 +1,12 @@
 //! Conformance suites: functions over a port, stamped into one test a case by a macro line.
 
 pub mod applier;
+pub mod catalog;
+pub mod fixtures;
+pub mod queue;
 pub mod resolver;
 pub mod source_tree;
+pub mod store;
 
 /// Stamps the named cases of a suite; the suites' own macros call it.
 #[doc(hidden)]

@@ -1,0 +1,50 @@
+//! The conformance suites of a store, run for the memory store.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use zopnight_core::domain::Timestamp;
+use zopnight_core::ports::{Clock as _, Store};
+use zopnight_core::store_suite;
+use zopnight_core::testing::fakes::ManualClock;
+use zopnight_core::testing::memory::MemoryStore;
+use zopnight_core::testing::peek::Peek;
+use zopnight_core::testing::suites::fixtures;
+use zopnight_core::testing::suites::store::StoreHarness;
+
+struct Harness {
+    clock: Arc<ManualClock>,
+    store: MemoryStore,
+}
+
+async fn harness() -> Harness {
+    let clock = ManualClock::new(fixtures::start());
+    let store = MemoryStore::new(Arc::<ManualClock>::clone(&clock));
+    Harness { clock, store }
+}
+
+#[async_trait]
+impl StoreHarness for Harness {
+    fn store(&self) -> Arc<dyn Store> {
+        Arc::new(self.store.clone())
+    }
+
+    fn other(&self) -> Arc<dyn Store> {
+        Arc::new(self.store.clone())
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    fn advance(&self, by: Duration) {
+        self.clock.advance(by);
+    }
+
+    async fn peek(&self) -> Peek {
+        self.store.peek()
+    }
+}
+
+store_suite!(memory, harness);
