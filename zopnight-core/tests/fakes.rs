@@ -1,13 +1,23 @@
-//! The conformance suites, run for the fakes, and what is special to each fake.
+//! The conformance suites, run for the fakes.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use zopnight_core::domain::*;
-use zopnight_core::ports::*;
-use zopnight_core::testing::fakes::*;
+use zopnight_core::domain::{
+    BranchName, ChangedPaths, CommitInfo, CommitSha, Delivery, DeliveryId, Digest, ForgeId, IgnoreReason, ImageRepository,
+    IntegrationId, Namespace, OwnerName, PushEvent, RefEvent, RepoEvent, RepoInfo, RepoName, RepoRef, RepositoryId,
+    RunOutcome, RunRef, SecretSlot, SpaceId, Tag, Timestamp,
+};
+use zopnight_core::ports::{
+    BuildDispatcher, Clock, ClusterApplier, ImageResolver, RepoSource, WebhookDecoder, WebhookRequest,
+};
+use zopnight_core::testing::fakes::{FakeApplier, FakeDecoder, FakeDispatcher, FakeForge, FakeResolver, ManualClock};
 use zopnight_core::testing::suites::applier::ApplierHarness;
+use zopnight_core::testing::suites::build_dispatcher::DispatcherHarness;
+use zopnight_core::testing::suites::repo_source::RepoSourceHarness;
 use zopnight_core::testing::suites::resolver::{IMAGE_MEDIA_TYPES, MAX_MANIFEST, ResolverHarness};
+use zopnight_core::testing::suites::webhook_decoder::{DecoderHarness, Sample};
 
 fn clock() -> Arc<ManualClock> {
     ManualClock::new(Timestamp::parse("2026-01-01T00:00:00Z").unwrap())
@@ -67,3 +77,158 @@ impl ResolverHarness for Registry {
 }
 
 zopnight_core::image_resolver_suite!(resolver, Registry::start);
+
+struct Builder {
+    clock: Arc<ManualClock>,
+    dispatcher: Arc<FakeDispatcher>,
+}
+
+impl Builder {
+    async fn start() -> Self {
+        let clock = clock();
+        let dispatcher = FakeDispatcher::new(Arc::<ManualClock>::clone(&clock));
+        Self { clock, dispatcher }
+    }
+}
+
+#[async_trait]
+impl DispatcherHarness for Builder {
+    fn dispatcher(&self) -> Arc<dyn BuildDispatcher> {
+        Arc::<FakeDispatcher>::clone(&self.dispatcher)
+    }
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+    async fn write_log(&self, run: &RunRef, lines: &[&str]) {
+        self.dispatcher.write_log(run, lines);
+    }
+    async fn finish(&self, run: &RunRef, outcome: RunOutcome) {
+        self.dispatcher.finish(run, outcome);
+    }
+}
+
+zopnight_core::build_dispatcher_suite!(dispatcher, Builder::start);
+
+struct Forge(Arc<FakeForge>);
+
+impl Forge {
+    async fn start() -> Self {
+        let forge = FakeForge::new();
+        forge.connect(&integration());
+        Self(forge)
+    }
+}
+
+fn integration() -> IntegrationId {
+    IntegrationId::parse("suite").unwrap()
+}
+
+#[async_trait]
+impl RepoSourceHarness for Forge {
+    fn source(&self) -> Arc<dyn RepoSource> {
+        Arc::<FakeForge>::clone(&self.0)
+    }
+    fn integration(&self) -> IntegrationId {
+        integration()
+    }
+    async fn create(&self, name: &str) -> RepoRef {
+        self.0.create_repo(&integration(), &format!("acme/{name}"))
+    }
+    async fn delete(&self, repo: &RepoRef) {
+        self.0.delete_repo(repo);
+    }
+    async fn rename(&self, repo: &RepoRef, name: &str) -> Option<RepoRef> {
+        Some(self.0.rename(repo, &format!("acme/{name}")))
+    }
+    async fn commit(&self, repo: &RepoRef, branch: &str, files: &[(&str, &str)], message: &str) -> CommitSha {
+        self.0.commit_as(repo, branch, files, message, "Ada")
+    }
+    async fn delete_branch(&self, repo: &RepoRef, branch: &str) {
+        self.0.delete_branch(repo, branch);
+    }
+}
+
+zopnight_core::repo_source_suite!(forge, Forge::start);
+
+struct Webhooks(Arc<FakeDecoder>);
+
+impl Webhooks {
+    async fn start() -> Self {
+        Self(FakeDecoder::new("a secret of the suite"))
+    }
+}
+
+fn repository() -> RepoInfo {
+    RepoInfo {
+        forge: FakeForge::id(),
+        id: RepositoryId::new(1_001).unwrap(),
+        owner: OwnerName::parse("acme").unwrap(),
+        name: RepoName::parse("shop").unwrap(),
+        default_branch: BranchName::parse("main").ok(),
+        private: true,
+        archived: false,
+    }
+}
+
+fn push(prefix: &str, name: &str, before: Option<&CommitSha>, after: &CommitSha) -> PushEvent {
+    PushEvent {
+        repository: repository(),
+        installation: None,
+        git_ref: [prefix, name].concat(),
+        name: name.to_owned(),
+        before: before.cloned(),
+        after: after.clone(),
+        created: before.is_none(),
+        forced: false,
+        head: Some(CommitInfo::of(after.clone())),
+        changed: ChangedPaths::Unknown("not told"),
+        skip: None,
+    }
+}
+
+fn event(sample: &Sample) -> RepoEvent {
+    match sample {
+        Sample::Ping => RepoEvent::Ping,
+        Sample::Push { branch, before, after } => RepoEvent::Push(push("refs/heads/", branch, before.as_ref(), after)),
+        Sample::BranchDeleted { branch, .. } => {
+            RepoEvent::BranchDeleted(RefEvent { repository: repository(), name: (*branch).to_owned() })
+        }
+        Sample::Tag { tag, after } => RepoEvent::TagPushed(push("refs/tags/", tag, None, after)),
+        Sample::Unknown => {
+            RepoEvent::Ignored { event: "star".to_owned(), action: String::new(), reason: IgnoreReason::UnknownEvent }
+        }
+    }
+}
+
+impl DecoderHarness for Webhooks {
+    fn decoder(&self) -> Arc<dyn WebhookDecoder> {
+        Arc::<FakeDecoder>::clone(&self.0)
+    }
+    fn forge(&self) -> ForgeId {
+        FakeForge::id()
+    }
+    fn request(&self, sample: &Sample, id: &str) -> WebhookRequest {
+        let delivery = Delivery {
+            forge: FakeForge::id(),
+            id: DeliveryId::parse(id).unwrap(),
+            body_sha256: [0; 32],
+            secret: SecretSlot::Current,
+            event: event(sample),
+        };
+        let mut request = self.0.request(&delivery);
+        for (name, value) in &mut request.headers {
+            if name == self.delivery_header() {
+                *value = id.as_bytes().to_vec();
+            }
+        }
+        request
+    }
+    fn signature_header(&self) -> &'static str {
+        "x-hub-signature-256"
+    }
+    fn delivery_header(&self) -> &'static str {
+        "x-github-delivery"
+    }
+}
+
+zopnight_core::webhook_decoder_suite!(decoder, Webhooks::start);

@@ -5,6 +5,7 @@
 
 mod applier;
 mod clock;
+mod decoder;
 mod dispatcher;
 mod faults;
 mod forge;
@@ -15,6 +16,7 @@ mod tenants;
 
 pub use applier::{AppliedRelease, FakeApplier, Rolls};
 pub use clock::ManualClock;
+pub use decoder::FakeDecoder;
 pub use dispatcher::{DispatchScript, FakeDispatcher, FakeRun};
 pub use faults::{After, Faults, Gate, When};
 pub use forge::{FakeForge, Undelivered};

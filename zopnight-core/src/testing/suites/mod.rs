@@ -1,12 +1,15 @@
 //! Conformance suites: functions over a port, stamped into one test a case by a macro line.
 
 pub mod applier;
+pub mod build_dispatcher;
 pub mod catalog;
 pub mod fixtures;
 pub mod queue;
+pub mod repo_source;
 pub mod resolver;
 pub mod source_tree;
 pub mod store;
+pub mod webhook_decoder;
 
 /// Stamps the named cases of a suite; the suites' own macros call it.
 #[doc(hidden)]
