@@ -90,6 +90,7 @@ struct Inner {
     operation: &'static str,
     message: String,
     context: Vec<(&'static str, String)>,
+    details: Vec<(String, String)>,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -99,7 +100,15 @@ impl Error {
     #[must_use]
     pub fn new(kind: ErrorKind, operation: &'static str, message: impl Into<String>) -> Self {
         let retry = kind.default_retry();
-        Self(Box::new(Inner { kind, retry, operation, message: message.into(), context: Vec::new(), source: None }))
+        Self(Box::new(Inner {
+            kind,
+            retry,
+            operation,
+            message: message.into(),
+            context: Vec::new(),
+            details: Vec::new(),
+            source: None,
+        }))
     }
 
     /// `ErrorKind::NotFound`, with a `code`.
@@ -136,6 +145,13 @@ impl Error {
     #[must_use]
     pub fn with(mut self, key: &'static str, value: impl Into<String>) -> Self {
         self.0.context.push((key, value.into()));
+        self
+    }
+
+    /// Names one bad field of a request and the rule it breaks.
+    #[must_use]
+    pub fn with_detail(mut self, field: impl Into<String>, message: impl Into<String>) -> Self {
+        self.0.details.push((field.into(), message.into()));
         self
     }
 
@@ -187,6 +203,12 @@ impl Error {
     #[must_use]
     pub fn code(&self) -> Option<&str> {
         self.context("code")
+    }
+
+    /// Every bad field of a request, with the rule it breaks.
+    #[must_use]
+    pub fn details(&self) -> &[(String, String)] {
+        &self.0.details
     }
 
     /// `code()`, else the kind's name.

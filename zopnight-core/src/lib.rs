@@ -4,6 +4,7 @@
 pub mod analyze;
 pub mod callback;
 pub mod clock;
+pub mod config;
 pub mod domain;
 mod error;
 #[cfg(feature = "http")]

@@ -1,0 +1,63 @@
+//! Somebody cancels a revision.
+
+use crate::domain::revision::RevisionEvent;
+use crate::domain::{
+    CancelJobs, DeploymentId, EventKind, Expect, JobPayload, NewEvent, Reason, RevisionChange, RevisionId, RevisionJob,
+    RevisionOp, RevisionState,
+};
+use crate::error::{Error, Result};
+
+use super::create::accepted_event;
+use super::decide::{Written, until_settled};
+use super::rollback::restored;
+use super::{Accepted, Pipeline, RequestContext};
+
+impl Pipeline {
+    /// Cancels a revision. Its run is cancelled by a job, so an outage of the forge does not matter. Cancelling one that is being
+    /// rolled out also makes a rollback revision to the one that serves, so that no half rollout stays live.
+    ///
+    /// # Errors
+    /// `NotFound`; `Conflict` (`revision_terminal`, `deployment_deleting`); `Unavailable`.
+    pub async fn cancel(&self, request: &RequestContext, id: DeploymentId, revision: RevisionId) -> Result<Accepted> {
+        if let Some(answer) = self.replayed(request).await? {
+            return Ok(answer);
+        }
+        let restoring = self.new_revision_id();
+        until_settled("revision.cancel", async || {
+            let deployment = self.store().deployment(&request.org, id).await?;
+            let view = self.store().revision(&request.org, id, revision).await?;
+            let state = view.revision.state;
+            if state == RevisionState::Cancelled {
+                return self.accepted(&request.org, id, Some(revision), false).await.map(Some);
+            }
+            let reason = Reason::new("cancelled", "the revision was cancelled");
+            let event = NewEvent::new(EventKind::CancelRequested, "a cancel was asked for").of(revision).by(&request.actor);
+            let base = RevisionChange::new(request.org.clone(), id)
+                .with_idempotency(request.idempotency.clone())
+                .with_event(event)
+                .with_cancel(CancelJobs::OfRevision(revision));
+            let Some(mut change) = self.ending(base, &view, RevisionEvent::Cancel, Some(reason)) else {
+                let message = format!("the revision is {} already", state.as_str());
+                return Err(Error::conflict("revision.cancel", "revision_terminal", message));
+            };
+            let newest = deployment.deployment.newest_revision == revision;
+            let current = deployment.current.as_ref().filter(|_| state == RevisionState::Deploying && newest);
+            if let Some((current, image)) = current.and_then(|c| Some((c, c.image.clone()?))) {
+                let new = restored(current, restoring, &image, request);
+                let job = self.job(&request.org, id, JobPayload::Deploy(RevisionJob { revision: restoring }));
+                change.expect = Expect { newest_number: Some(deployment.deployment.newest_number), ..Expect::default() };
+                change = change
+                    .with_event(accepted_event(&new))
+                    .with_revision(RevisionOp::Create(Box::new(new)))
+                    .with_follow_up(job);
+                change = self.reporting(change, restoring);
+            }
+            match self.write("revision.cancel", change).await? {
+                Written::Committed => self.accepted(&request.org, id, Some(revision), false).await.map(Some),
+                Written::Replayed(revision, id) => self.accepted(&request.org, id, revision, true).await.map(Some),
+                Written::Stale => Ok(None),
+            }
+        })
+        .await
+    }
+}

@@ -1,0 +1,273 @@
+//! The loop: claim, run, look again.
+
+use std::collections::BTreeSet;
+use std::future::Future;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, timeout};
+
+use super::config::WorkerConfig;
+use super::running::Running;
+use super::shared::{Drained, JobReport, Shared, WorkerHealth};
+use crate::domain::{Budget, ClaimRequest, Finish, Finished, Lease, LeaseRef, Outcome, WorkerId, hex};
+use crate::error::Result;
+use crate::pipeline::Pipeline;
+use crate::ports::JobQueue;
+
+/// How long stopped handlers have before their leases are given back.
+const STOP_GRACE: Duration = Duration::from_secs(2);
+/// How often rows past their retention are deleted.
+const PURGE_EVERY: Duration = Duration::from_secs(60);
+/// Pauses while the store fails.
+const FAILING: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+
+/// Claims and runs jobs.
+#[derive(Debug)]
+pub struct Worker(Arc<Shared>);
+
+/// Collects the parts of a [`Worker`].
+#[derive(Debug)]
+#[must_use]
+pub struct WorkerBuilder {
+    queue: Arc<dyn JobQueue>,
+    pipeline: Pipeline,
+    config: WorkerConfig,
+}
+
+impl WorkerBuilder {
+    /// With these settings.
+    pub fn config(mut self, config: WorkerConfig) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// Puts it together.
+    ///
+    /// # Errors
+    /// `Invalid` with one detail for each setting out of bounds.
+    pub fn build(self) -> Result<Worker> {
+        self.config.check()?;
+        let mut bytes = [0; 16];
+        self.pipeline.random().fill(&mut bytes);
+        let id = WorkerId::parse(&hex::encode(&bytes))?;
+        Ok(Worker(Arc::new(Shared {
+            queue: self.queue,
+            pipeline: self.pipeline,
+            config: self.config,
+            id,
+            running: Running::default(),
+            freed: Notify::new(),
+            last_turn: Mutex::new(Instant::now()),
+        })))
+    }
+}
+
+impl Worker {
+    /// Begins with the queue to claim from and the pipeline whose handlers run.
+    pub fn builder(queue: Arc<dyn JobQueue>, pipeline: Pipeline) -> WorkerBuilder {
+        WorkerBuilder { queue, pipeline, config: WorkerConfig::default() }
+    }
+
+    /// Whether it is alive.
+    #[must_use]
+    pub fn health(&self) -> WorkerHealth {
+        let last = *self.0.last_turn.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        WorkerHealth { idle: last.elapsed(), running: self.0.running.count() }
+    }
+
+    /// Runs until `stop` resolves, then drains. Never ends because the store fails: it backs off (100 ms .. 5 s) and goes on.
+    pub async fn run_until(self, stop: impl Future<Output = ()> + Send) -> Drained {
+        let shared = self.0;
+        let mut jobs: JoinSet<(LeaseRef, JobReport)> = JoinSet::new();
+        let mut drained = Drained::default();
+        let beats = tokio::spawn({
+            let shared = Arc::clone(&shared);
+            async move { shared.keep_leases().await }
+        });
+        let keeping = tokio::spawn({
+            let shared = Arc::clone(&shared);
+            async move { shared.keep_house().await }
+        });
+        tokio::select! {
+            () = shared.claim_on(&mut jobs, &mut drained) => {}
+            () = stop => {}
+        }
+        keeping.abort();
+        shared.drain(&mut jobs, &mut drained).await;
+        beats.abort();
+        drained
+    }
+
+    /// Runs one lease that was claimed elsewhere just now, with heartbeats, to its finish.
+    pub async fn run(&self, lease: Lease) -> JobReport {
+        let claimed = Instant::now();
+        tokio::select! {
+            report = self.0.supervise(&lease, claimed) => report,
+            () = self.0.keep_leases() => JobReport::Lost,
+        }
+    }
+
+    /// Claims and runs until nothing is ready. For tests and for hosts that run by a timer.
+    pub async fn drain_once(&self) -> Drained {
+        let mut drained = Drained::default();
+        let work = async {
+            loop {
+                self.0.housekeep(false).await;
+                let claimed = Instant::now();
+                let leases = match self.0.claim().await {
+                    Ok(leases) if !leases.is_empty() => leases,
+                    Ok(_) => return,
+                    Err(error) => {
+                        tracing::warn!(%error, "jobs could not be claimed");
+                        return;
+                    }
+                };
+                let mut jobs = JoinSet::new();
+                for lease in leases {
+                    let shared = Arc::clone(&self.0);
+                    jobs.spawn(async move { (lease.job, shared.supervise(&lease, claimed).await) });
+                }
+                while let Some(report) = jobs.join_next().await {
+                    count(&mut drained, &report);
+                }
+            }
+        };
+        tokio::select! {
+            () = work => {}
+            () = self.0.keep_leases() => {}
+        }
+        drained
+    }
+}
+
+impl Shared {
+    async fn claim(&self) -> Result<Vec<Lease>> {
+        let want = self.wants();
+        if want.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.queue.claim(&ClaimRequest { worker: self.id.clone(), want, lease: self.config.lease }).await
+    }
+
+    /// Claims and starts jobs for ever.
+    async fn claim_on(self: &Arc<Self>, jobs: &mut JoinSet<(LeaseRef, JobReport)>, drained: &mut Drained) {
+        let (mut poll, mut failing) = (self.config.poll_min, FAILING.0);
+        loop {
+            self.turned();
+            while let Some(ended) = jobs.try_join_next() {
+                count(drained, &ended);
+            }
+            let claimed = Instant::now();
+            match self.claim().await {
+                Ok(leases) if leases.is_empty() => {
+                    failing = FAILING.0;
+                    tokio::select! {
+                        () = self.queue.wait(poll) => {}
+                        () = self.freed.notified() => {}
+                    }
+                    // A wake-up before the pause was over means that there is something to find.
+                    poll = if claimed.elapsed() < poll {
+                        self.config.poll_min
+                    } else {
+                        poll.saturating_mul(2).min(self.config.poll_max)
+                    };
+                }
+                Ok(leases) => {
+                    (poll, failing) = (self.config.poll_min, FAILING.0);
+                    for lease in leases {
+                        let shared = Arc::clone(self);
+                        jobs.spawn(async move { (lease.job, shared.supervise(&lease, claimed).await) });
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "jobs could not be claimed");
+                    sleep(self.jittered(failing, 20)).await;
+                    failing = failing.saturating_mul(2).min(FAILING.1);
+                }
+            }
+        }
+    }
+
+    /// Housekeeping for ever: due jobs, expired leases, the sweep's row.
+    async fn keep_house(&self) {
+        let mut swept: Option<Instant> = None;
+        let mut purged = Instant::now();
+        loop {
+            let due = swept.is_none_or(|at| at.elapsed() >= self.config.sweep_interval);
+            if !self.config.sweep_interval.is_zero() && due && self.pipeline.has_builds() {
+                match self.pipeline.ensure_sweep_row().await {
+                    Ok(()) => swept = Some(Instant::now()),
+                    Err(error) => tracing::warn!(%error, "the sweep could not be asked for"),
+                }
+            }
+            let purge = purged.elapsed() >= PURGE_EVERY;
+            if purge {
+                purged = Instant::now();
+            }
+            let next_due = self.housekeep(purge).await;
+            let pause = self.jittered(self.config.maintain_every, 20);
+            // A job may have been stored meanwhile that is due earlier than any known one.
+            let pause = next_due.unwrap_or(self.config.poll_max).min(pause).min(self.config.poll_max);
+            sleep(pause.max(self.config.poll_min.min(Duration::from_millis(10)))).await;
+        }
+    }
+
+    async fn housekeep(&self, purge: bool) -> Option<Duration> {
+        match self.queue.maintain(&Budget { time: Duration::from_millis(500), purge }).await {
+            Ok(done) => done.next_due,
+            Err(error) => {
+                tracing::warn!(%error, "housekeeping failed");
+                None
+            }
+        }
+    }
+
+    /// Waits for running jobs, then stops them and gives their leases back.
+    async fn drain(&self, jobs: &mut JoinSet<(LeaseRef, JobReport)>, drained: &mut Drained) {
+        let finishing = async {
+            while let Some(ended) = jobs.join_next().await {
+                count(drained, &ended);
+            }
+        };
+        if timeout(self.config.drain, finishing).await.is_ok() {
+            return;
+        }
+        let mut held: BTreeSet<LeaseRef> = self.running.leases().into_iter().collect();
+        self.running.stop_all();
+        let stopping = async {
+            while let Some(ended) = jobs.join_next().await {
+                if let Ok((lease, report)) = &ended
+                    && *report != JobReport::Stopped
+                {
+                    held.remove(lease);
+                }
+                count(drained, &ended);
+            }
+        };
+        if timeout(STOP_GRACE, stopping).await.is_err() {
+            jobs.abort_all();
+        }
+        let held: Vec<LeaseRef> = held.into_iter().collect();
+        for some in held.chunks(100) {
+            let items = some.iter().map(|lease| Finish { lease: *lease, outcome: Outcome::Release }).collect();
+            match self.queue.finish(items).await {
+                Ok(answers) => {
+                    let given = answers.iter().filter(|a| matches!(a, Finished::Accepted)).count();
+                    drained.released = drained.released.saturating_add(given as u64);
+                }
+                Err(error) => tracing::warn!(%error, "leases could not be given back; they will run out"),
+            }
+        }
+    }
+}
+
+fn count(drained: &mut Drained, ended: &std::result::Result<(LeaseRef, JobReport), tokio::task::JoinError>) {
+    if let Ok((_, report)) = ended
+        && !matches!(report, JobReport::Lost | JobReport::Stopped)
+    {
+        drained.finished = drained.finished.saturating_add(1);
+    }
+}

@@ -1,0 +1,119 @@
+//! Runs one job to its end, whatever happens to it.
+
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::{JoinError, JoinHandle};
+use tokio::time::{Instant, sleep_until};
+
+use super::ending::{Ran, policy_limit};
+use super::running::{Control, Signal};
+use super::shared::{JobReport, Shared};
+use crate::domain::{JobError, Lease, text};
+use crate::error::Result;
+use crate::pipeline::Handled;
+
+impl Shared {
+    /// Runs a lease that was claimed at `claimed` to its finish.
+    pub(super) async fn supervise(&self, lease: &Lease, claimed: Instant) -> JobReport {
+        let told = self.running.enter(lease, claimed);
+        let started = Instant::now();
+        let report = self.run_held(lease, told).await;
+        self.running.leave(lease.job);
+        self.freed.notify_one();
+        let outcome = outcome_name(&report);
+        let kind = lease.kind.as_str();
+        metrics::histogram!("zopnight_job_wait_seconds", "kind" => kind, "outcome" => outcome)
+            .record(lease.waited.as_secs_f64());
+        metrics::histogram!("zopnight_job_duration_seconds", "kind" => kind, "outcome" => outcome)
+            .record(started.elapsed().as_secs_f64());
+        report
+    }
+
+    async fn run_held(&self, lease: &Lease, told: watch::Receiver<Control>) -> JobReport {
+        if lease.cancel_asked {
+            return self.end(lease, Ran::Cancelled).await;
+        }
+        if lease.losses >= self.config.max_losses {
+            let error = JobError::new("lease_lost", "its workers died or lost it too often");
+            return self.end(lease, Ran::GivenUp(error)).await;
+        }
+        if lease.losses > 0
+            && let Err(error) = self.pipeline.note_lost_lease(lease).await
+        {
+            tracing::debug!(%error, "a lost lease was not noted");
+        }
+        let pipeline = self.pipeline.clone();
+        let owned = lease.clone();
+        let handler: JoinHandle<Result<Handled>> = tokio::spawn(async move { pipeline.handle(&owned).await });
+        let limit = policy_limit(lease.kind, self.pipeline.config().rollout_timeout);
+        let ran = self.watch_over(handler, told, limit).await;
+        self.end(lease, ran).await
+    }
+
+    /// Waits for the handler, and stops it when the lease is lost, nearly over, cancelled, or the run takes too long.
+    async fn watch_over(
+        &self,
+        mut handler: JoinHandle<Result<Handled>>,
+        mut told: watch::Receiver<Control>,
+        limit: Duration,
+    ) -> Ran {
+        let started = Instant::now();
+        let over = started.checked_add(limit).unwrap_or(started);
+        let stopped = loop {
+            let control = *told.borrow_and_update();
+            match control.signal {
+                Signal::Run => {}
+                Signal::Cancel => break Ran::Cancelled,
+                Signal::Lost => break Ran::Lost,
+                Signal::Stop => break Ran::Stopped,
+            }
+            // Abandoned before it expires: the loser stops before the winner starts.
+            let abandon = control.good_until.checked_sub(self.config.abandon_before).unwrap_or(control.good_until);
+            tokio::select! {
+                biased;
+                ended = &mut handler => return ran(ended),
+                changed = told.changed() => if changed.is_err() { break Ran::Lost },
+                () = sleep_until(abandon) => break Ran::Lost,
+                () = sleep_until(over) => break Ran::TooLong,
+            }
+        };
+        handler.abort();
+        match handler.await {
+            // It ended in the same moment: its own end counts.
+            Ok(result) if !matches!(stopped, Ran::Lost) => Ran::Handled(result),
+            _ => stopped,
+        }
+    }
+}
+
+fn ran(ended: std::result::Result<Result<Handled>, JoinError>) -> Ran {
+    match ended {
+        Ok(result) => Ran::Handled(result),
+        Err(error) if error.is_panic() => Ran::Panicked(panic_message(error)),
+        Err(_) => Ran::Stopped,
+    }
+}
+
+fn panic_message(error: JoinError) -> JobError {
+    let message = match error.try_into_panic() {
+        Ok(payload) => match payload.downcast_ref::<&'static str>() {
+            Some(message) => (*message).to_owned(),
+            None => payload.downcast_ref::<String>().cloned().unwrap_or_else(|| "a handler panicked".to_owned()),
+        },
+        Err(_) => "a handler panicked".to_owned(),
+    };
+    JobError::new("panic", &text::cut(&message, 200))
+}
+
+const fn outcome_name(report: &JobReport) -> &'static str {
+    match report {
+        JobReport::Ended => "ended",
+        JobReport::Retried => "retried",
+        JobReport::Snoozed => "snoozed",
+        JobReport::Parked => "parked",
+        JobReport::Cancelled => "cancelled",
+        JobReport::Lost => "lost",
+        JobReport::Stopped => "stopped",
+    }
+}
