@@ -139,9 +139,8 @@ impl<'h> Kit<'h> {
         self.store.apply(change).await.expect("a change is answered")
     }
 
-    #[track_caller]
-    pub(super) fn commit(&self, change: RevisionChange) -> impl Future<Output = Committed> {
-        async move { committed(self.apply(change).await) }
+    pub(super) async fn commit(&self, change: RevisionChange) -> Committed {
+        committed(self.apply(change).await)
     }
 
     pub(super) async fn job(&self, id: JobId) -> JobPeek {
