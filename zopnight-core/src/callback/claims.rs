@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::keys::CallbackKeys;
 use super::refusal::CallbackRefusal;
 use crate::domain::{AttemptId, CommitSha, DeploymentId, ImageRepository, OrgId, RevisionId, SecretSlot};
 
@@ -93,8 +94,10 @@ pub struct Verified {
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct WireClaims<'a> {
-    pub(super) iss: Cow<'a, str>,
-    pub(super) aud: Cow<'a, str>,
+    #[serde(borrow)]
+    iss: Cow<'a, str>,
+    #[serde(borrow)]
+    aud: Cow<'a, str>,
     sub: RevisionId,
     jti: AttemptId,
     iat: u64,
@@ -109,11 +112,11 @@ pub(super) struct WireClaims<'a> {
 
 impl<'a> WireClaims<'a> {
     /// `None` for a negative time.
-    pub(super) fn of(issuer: &'a str, audience: &'a str, claims: &'a CallbackClaims) -> Option<Self> {
+    pub(super) fn of(keys: &'a CallbackKeys, claims: &'a CallbackClaims) -> Option<Self> {
         let issued_at = u64::try_from(claims.issued_at).ok()?;
         Some(Self {
-            iss: issuer.into(),
-            aud: audience.into(),
+            iss: keys.issuer().into(),
+            aud: keys.audience().into(),
             sub: claims.revision,
             jti: claims.attempt,
             iat: issued_at,
@@ -127,9 +130,21 @@ impl<'a> WireClaims<'a> {
         })
     }
 
-    /// The claims, if their numbers are in bounds, they hold now and they are about `path_id`.
-    pub(super) fn check(self, path_id: RevisionId, now: i64) -> Result<CallbackClaims, CallbackRefusal> {
+    /// The claims, if their numbers are in bounds, they are from and for us, hold now and are about `path_id`.
+    pub(super) fn check(
+        self,
+        keys: &CallbackKeys,
+        path_id: RevisionId,
+        now: i64,
+    ) -> Result<CallbackClaims, CallbackRefusal> {
+        let (from_us, for_us) = (self.iss == keys.issuer(), self.aud == keys.audience());
         let (not_before, claims) = self.bounded().ok_or(CallbackRefusal::ClaimsMalformed)?;
+        if !from_us {
+            return Err(CallbackRefusal::Issuer);
+        }
+        if !for_us {
+            return Err(CallbackRefusal::Audience);
+        }
         claims.check_times(not_before, now)?;
         if claims.revision != path_id {
             return Err(CallbackRefusal::SubjectMismatch);

@@ -9,7 +9,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
 use super::claims::{CallbackClaims, MAX_NUMBER};
-use super::token::{self, MAX_TOKEN, Rules, SigningKey};
+use super::token::{self, MAX_TOKEN, SigningKey};
 use crate::domain::{
     AttemptId, CommitSha, DeploymentId, HttpsUrl, ImageRepository, OrgId, RevisionId, Secret, SecretSlot, Timestamp,
 };
@@ -96,7 +96,6 @@ pub struct CallbackKeys {
     public_url: HttpsUrl,
     issuer: Box<str>,
     audience: Box<str>,
-    rules: Rules,
 }
 
 impl CallbackKeys {
@@ -134,10 +133,6 @@ impl CallbackKeys {
             return Some((&self.current, SecretSlot::Current));
         }
         self.previous.iter().find(|k| k.kid() == kid).map(|k| (k, SecretSlot::Previous))
-    }
-
-    pub(super) const fn rules(&self) -> &Rules {
-        &self.rules
     }
 }
 
@@ -200,9 +195,8 @@ impl CallbackKeysBuilder {
         if issuer.is_empty() || audience.is_empty() {
             return Err(Error::invalid(OPERATION, "issuer and audience must not be empty"));
         }
-        let rules = Rules::new(&issuer, &audience);
         let (issuer, audience) = (issuer.into(), audience.into());
-        let keys = CallbackKeys { current: self.current, previous: self.previous, public_url, issuer, audience, rules };
+        let keys = CallbackKeys { current: self.current, previous: self.previous, public_url, issuer, audience };
         token::install_provider();
         probe(&keys)?;
         Ok(keys)

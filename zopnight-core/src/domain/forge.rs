@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::branch::BranchName;
 use super::commit::CommitSha;
-use super::grammar::{bytes_of, caseless_text_type, refuse, rule, text_type};
+use super::grammar::{bytes_of, caseless_text_type, parsed, refuse, rule, text_type};
 use crate::error::{Error, Result};
 
 caseless_text_type! {
@@ -105,8 +105,7 @@ macro_rules! numeric_id {
         }
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-                let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-                Self::parse(&text).map_err(|e| serde::de::Error::custom(e.message()))
+                parsed(deserializer, Self::parse)
             }
         }
     };

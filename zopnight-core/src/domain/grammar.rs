@@ -1,6 +1,11 @@
 //! What every parsed name shares: the macro that declares it and the error that refuses a value.
 
-use crate::error::Error;
+use std::fmt;
+
+use serde::Deserializer;
+use serde::de::Visitor;
+
+use crate::error::{Error, Result};
 
 /// An `Invalid` that names the rule and shows the value: escaped, and cut at 64 characters.
 pub(crate) fn refuse(what: &'static str, rule: &str, value: &str) -> Error {
@@ -99,17 +104,38 @@ macro_rules! text_traits {
         }
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-                Self::parse(&text).map_err(|e| serde::de::Error::custom(e.message()))
+                $crate::domain::grammar::parsed(deserializer, Self::parse)
             }
         }
     };
 }
 
+/// Deserialises text through `parse`, without a copy where the format lends it.
+pub(crate) fn parsed<'de, T, D: Deserializer<'de>>(
+    deserializer: D,
+    parse: fn(&str) -> Result<T>,
+) -> std::result::Result<T, D::Error> {
+    struct Text<T>(fn(&str) -> Result<T>);
+
+    impl<T> Visitor<'_> for Text<T> {
+        type Value = T;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a string")
+        }
+
+        fn visit_str<E: serde::de::Error>(self, text: &str) -> std::result::Result<T, E> {
+            (self.0)(text).map_err(|e| E::custom(e.message()))
+        }
+    }
+
+    deserializer.deserialize_str(Text(parse))
+}
+
 pub(crate) use {caseless_text_type, text_impls, text_traits, text_type};
 
 /// `ok` or the rule that was broken.
-pub(crate) fn rule(ok: bool, rule: &'static str) -> Result<(), &'static str> {
+pub(crate) fn rule(ok: bool, rule: &'static str) -> std::result::Result<(), &'static str> {
     if ok { Ok(()) } else { Err(rule) }
 }
 

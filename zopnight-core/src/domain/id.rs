@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use uuid::Uuid;
 
 use super::delivery::DeliveryId;
-use super::grammar::refuse;
+use super::grammar::{parsed, refuse};
 use super::time::Timestamp;
 use crate::error::{Error, Result};
 
@@ -44,7 +44,7 @@ macro_rules! uuid_type {
             /// `Invalid` for anything else, other spellings of a UUID included.
             pub fn parse(text: &str) -> Result<Self> {
                 match Uuid::try_parse(text) {
-                    Ok(uuid) if uuid.hyphenated().to_string() == text => Ok(Self(uuid)),
+                    Ok(uuid) if uuid.hyphenated().encode_lower(&mut Uuid::encode_buffer()) == text => Ok(Self(uuid)),
                     _ => Err(refuse($what, "must be a UUID in lower-case hyphenated form", text)),
                 }
             }
@@ -74,8 +74,7 @@ macro_rules! uuid_type {
         }
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-                let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-                Self::parse(&text).map_err(|e| serde::de::Error::custom(e.message()))
+                parsed(deserializer, Self::parse)
             }
         }
     };

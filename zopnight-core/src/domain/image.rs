@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::grammar::{refuse, rule, text_traits, text_type};
+use super::grammar::{parsed, refuse, rule, text_traits, text_type};
 use super::hex::is_hex;
 use crate::error::Result;
 
@@ -230,7 +230,6 @@ impl Serialize for DeployedImage {
 
 impl<'de> Deserialize<'de> for DeployedImage {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        Self::parse(&text).map_err(|e| serde::de::Error::custom(e.message()))
+        parsed(deserializer, Self::parse)
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::grammar::refuse;
+use super::grammar::{parsed, refuse};
 use crate::error::Result;
 
 /// Microseconds since 1970-01-01T00:00:00Z. Text and JSON: RFC 3339, UTC, milliseconds, `Z`.
@@ -183,7 +183,6 @@ impl Serialize for Timestamp {
 
 impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        Self::parse(&text).map_err(|e| serde::de::Error::custom(e.message()))
+        parsed(deserializer, Self::parse)
     }
 }
