@@ -1,0 +1,5 @@
+//! Registries: where image references become digests.
+
+mod layout;
+
+pub use layout::OciLayoutResolver;
