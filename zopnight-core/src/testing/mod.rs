@@ -3,5 +3,6 @@
 pub mod fakes;
 pub mod memory;
 pub mod peek;
+pub mod sim;
 pub mod suites;
 pub mod tree;

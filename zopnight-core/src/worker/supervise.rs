@@ -13,6 +13,15 @@ use crate::domain::{JobError, Lease, text};
 use crate::error::Result;
 use crate::pipeline::Handled;
 
+/// A handler's task; it ends with whoever waits for it.
+struct Handler(JoinHandle<Result<Handled>>);
+
+impl Drop for Handler {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
 impl Shared {
     /// Runs a lease that was claimed at `claimed` to its finish.
     pub(super) async fn supervise(&self, lease: &Lease, claimed: Instant) -> JobReport {
@@ -45,19 +54,14 @@ impl Shared {
         }
         let pipeline = self.pipeline.clone();
         let owned = lease.clone();
-        let handler: JoinHandle<Result<Handled>> = tokio::spawn(async move { pipeline.handle(&owned).await });
+        let handler = Handler(tokio::spawn(async move { pipeline.handle(&owned).await }));
         let limit = policy_limit(lease.kind, self.pipeline.config().rollout_timeout);
         let ran = self.watch_over(handler, told, limit).await;
         self.end(lease, ran).await
     }
 
     /// Waits for the handler, and stops it when the lease is lost, nearly over, cancelled, or the run takes too long.
-    async fn watch_over(
-        &self,
-        mut handler: JoinHandle<Result<Handled>>,
-        mut told: watch::Receiver<Control>,
-        limit: Duration,
-    ) -> Ran {
+    async fn watch_over(&self, mut handler: Handler, mut told: watch::Receiver<Control>, limit: Duration) -> Ran {
         let started = Instant::now();
         let over = started.checked_add(limit).unwrap_or(started);
         let stopped = loop {
@@ -72,14 +76,14 @@ impl Shared {
             let abandon = control.good_until.checked_sub(self.config.abandon_before).unwrap_or(control.good_until);
             tokio::select! {
                 biased;
-                ended = &mut handler => return ran(ended),
+                ended = &mut handler.0 => return ran(ended),
                 changed = told.changed() => if changed.is_err() { break Ran::Lost },
                 () = sleep_until(abandon) => break Ran::Lost,
                 () = sleep_until(over) => break Ran::TooLong,
             }
         };
-        handler.abort();
-        match handler.await {
+        handler.0.abort();
+        match (&mut handler.0).await {
             // It ended in the same moment: its own end counts.
             Ok(result) if !matches!(stopped, Ran::Lost) => Ran::Handled(result),
             _ => stopped,

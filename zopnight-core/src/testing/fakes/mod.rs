@@ -3,6 +3,7 @@
 //! Every fake keeps what it was told and can be asked for it, and plays the faults of a [`Faults`] script, which several
 //! fakes may share. What a fake promises of its port is checked by the same conformance suite as every adapter.
 
+mod analyzer;
 mod applier;
 mod clock;
 mod decoder;
@@ -14,6 +15,7 @@ mod random;
 mod resolver;
 mod tenants;
 
+pub use analyzer::FakeAnalyzer;
 pub use applier::{AppliedRelease, FakeApplier, Rolls};
 pub use clock::ManualClock;
 pub use decoder::FakeDecoder;
