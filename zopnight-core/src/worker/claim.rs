@@ -12,7 +12,8 @@ use tokio::time::{Instant, sleep, timeout};
 use super::config::WorkerConfig;
 use super::running::Running;
 use super::shared::{Drained, JobReport, Shared, WorkerHealth};
-use crate::domain::{Budget, ClaimRequest, Finish, Finished, Lease, LeaseRef, Outcome, WorkerId, hex};
+use super::slots::Slots;
+use crate::domain::{Budget, ClaimRequest, Finish, Finished, Lane, Lease, LeaseRef, Outcome, WorkerId, hex};
 use crate::error::Result;
 use crate::pipeline::Pipeline;
 use crate::ports::JobQueue;
@@ -144,12 +145,31 @@ impl Worker {
 }
 
 impl Shared {
+    /// Claims for every free slot. Lanes that gave less than was asked are empty; what they leave is asked of the others.
     async fn claim(&self) -> Result<Vec<Lease>> {
-        let want = self.wants();
-        if want.is_empty() {
-            return Ok(Vec::new());
+        let slots = Slots { total: self.config.concurrency as usize, reserved: self.config.reserved_slots() as usize };
+        let mut open = Lane::ALL.to_vec();
+        let mut leases: Vec<Lease> = Vec::new();
+        loop {
+            let mut running = self.running.by_class();
+            for lease in &leases {
+                let count = running.entry(lease.kind.lane().class()).or_default();
+                *count = count.saturating_add(1);
+            }
+            let want = slots.allot(&running, &open);
+            if want.is_empty() {
+                return Ok(leases);
+            }
+            let request = ClaimRequest { worker: self.id.clone(), want: want.clone(), lease: self.config.lease };
+            let claimed = match self.queue.claim(&request).await {
+                Ok(claimed) => claimed,
+                Err(error) if leases.is_empty() => return Err(error),
+                Err(_) => return Ok(leases),
+            };
+            let given = |lane: Lane| claimed.iter().filter(|l| l.kind.lane() == lane).count();
+            open.retain(|lane| want.iter().find(|w| w.lane == *lane).is_none_or(|w| given(*lane) >= w.max as usize));
+            leases.extend(claimed);
         }
-        self.queue.claim(&ClaimRequest { worker: self.id.clone(), want, lease: self.config.lease }).await
     }
 
     /// Claims and starts jobs for ever.

@@ -1,6 +1,6 @@
 //! The leases a worker holds now.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Mutex;
 
 use tokio::sync::watch;
@@ -65,8 +65,13 @@ impl Running {
         self.lock().len()
     }
 
-    pub(super) fn count_of(&self, class: JobClass) -> usize {
-        self.lock().values().filter(|e| e.class == class).count()
+    pub(super) fn by_class(&self) -> BTreeMap<JobClass, usize> {
+        let mut counts = BTreeMap::new();
+        for entry in self.lock().values() {
+            let count: &mut usize = counts.entry(entry.class).or_default();
+            *count = count.saturating_add(1);
+        }
+        counts
     }
 
     pub(super) fn tell(&self, lease: LeaseRef, change: impl FnOnce(&mut Control)) {

@@ -71,6 +71,12 @@ impl CrashStore {
         self.calls.load(Ordering::SeqCst)
     }
 
+    /// Whether the fault has happened.
+    #[must_use]
+    pub fn has_struck(&self) -> bool {
+        self.fault.is_some() && self.calls() > self.at
+    }
+
     /// Resolves when the process dies.
     pub async fn died(&self) {
         while !self.dead.load(Ordering::SeqCst) {

@@ -24,10 +24,12 @@
 
 mod builder;
 mod crash;
+mod crash_points;
 mod invariants;
 mod world;
 
 pub use builder::{Builder, CallbackAnswer};
 pub use crash::{CrashStore, Fault};
+pub use crash_points::{FreshStore, push_to_live};
 pub use invariants::check_at_rest;
 pub use world::World;

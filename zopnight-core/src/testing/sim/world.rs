@@ -180,7 +180,15 @@ impl World {
     /// # Panics
     /// If it never comes to rest.
     pub async fn settle(&self, pipeline: &Pipeline) {
-        let queue: Arc<dyn JobQueue> = Arc::clone(&self.store) as Arc<dyn JobQueue>;
+        let queue: Arc<dyn Store> = Arc::clone(&self.store);
+        self.settle_on(queue, pipeline).await;
+    }
+
+    /// The same with a worker that reaches the queue through another handle.
+    ///
+    /// # Panics
+    /// If it never comes to rest.
+    pub async fn settle_on(&self, queue: Arc<dyn JobQueue>, pipeline: &Pipeline) {
         let worker = self.worker(queue, pipeline);
         for _ in 0..400 {
             let ran = worker.drain_once().await.finished;
@@ -193,7 +201,12 @@ impl World {
             }
             self.clock.advance(Duration::from_secs(11));
         }
-        panic!("the world does not come to rest: {:?}", self.store.stats().await);
+        let stats = self.store.stats().await;
+        let logged = self.applier.faults().log().len();
+        panic!(
+            "the world does not come to rest: {stats:?}, {} dispatches, {logged} cluster calls",
+            self.dispatcher.requests().len()
+        );
     }
 
     /// Whether no job is left but the periodic sweep's.
