@@ -1,1 +1,69 @@
-//! To come.
+//! The ZopNight store over sqlx: jobs and revisions in one transaction.
+//!
+//! [`connect`] answers the pair of ports that a pipeline and a worker are built on, [`JobQueue`] and [`RevisionStore`], as
+//! one object. SQLite is built in; `sqlite::memory:` keeps nothing.
+//!
+//! ```
+//! # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+//! use std::time::Duration;
+//! use zopnight_core::clock::SystemClock;
+//! use zopnight_core::domain::{
+//!     ClaimRequest, DeploymentId, Finish, Finished, JobId, JobPayload, Lane, NewJob, OrgId, Outcome, Scope, TeardownJob, Want,
+//!     WorkerId,
+//! };
+//! use zopnight_core::ports::Clock;
+//! use zopnight_store::{StoreOptions, connect};
+//!
+//! let store = connect("sqlite::memory:", StoreOptions::default()).await?;
+//!
+//! let now = SystemClock.now();
+//! let deployment = DeploymentId::new(now, [1; 10]);
+//! let work = JobPayload::Teardown(TeardownJob { deployment });
+//! let org = Scope::Org(OrgId::parse("acme")?);
+//! store.enqueue(vec![NewJob::new(JobId::new(now, [2; 10]), org, Some(deployment), work)]).await?;
+//!
+//! let leases = store
+//!     .claim(&ClaimRequest {
+//!         worker: WorkerId::parse("worker-1")?,
+//!         want: vec![Want { lane: Lane::Deploy, max: 10 }],
+//!         lease: Duration::from_secs(30),
+//!     })
+//!     .await?;
+//! assert_eq!(leases.len(), 1);
+//!
+//! let done = leases.iter().map(|l| Finish { lease: l.job, outcome: Outcome::Done }).collect();
+//! assert_eq!(store.finish(done).await?, [Finished::Accepted]);
+//! # Ok::<(), zopnight_core::Error>(()) }).unwrap();
+//! ```
+//!
+//! # What it promises
+//!
+//! A job is run at least once; its effect on our own tables happens exactly once, since every write by a worker names the
+//! fence of its lease and is refused under an older one. A future that is dropped rolls back. When the answer to a commit
+//! is lost the error says so (`commit = unknown`), and the call may be repeated: every write is recognisable.
+//!
+//! # Living beside a host's tables
+//!
+//! All tables and indexes begin with `zopnight_`. [`SqliteStore::from_pool`] takes a host's own pool.
+//! sqlx's `libsqlite3-sys` is linked once in a program: a host that also uses rusqlite must agree with it on a version.
+//!
+//! [`JobQueue`]: zopnight_core::ports::JobQueue
+//! [`RevisionStore`]: zopnight_core::ports::RevisionStore
+
+mod connect;
+mod engine;
+mod error;
+mod instruments;
+mod migrate;
+mod options;
+mod retry;
+mod row;
+mod sqlite;
+#[cfg(feature = "testing")]
+pub mod testing;
+mod wake;
+
+pub use connect::connect;
+pub use migrate::Migrated;
+pub use options::{Migrate, StoreOptions, Synchronous};
+pub use sqlite::SqliteStore;

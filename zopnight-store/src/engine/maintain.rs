@@ -1,0 +1,167 @@
+//! Housekeeping: promote, take back, mend, purge. Any process may do it at any time.
+
+use tokio::time::Instant;
+use zopnight_core::Result;
+use zopnight_core::domain::job_state::JobEvent;
+use zopnight_core::domain::{Budget, JobError, Lane, Maintained};
+
+use super::line::{advance, pass_on};
+use super::plan::{Move, error_json};
+use super::purge::purge;
+use crate::error::StoreError;
+use crate::retry::{End, Work, write};
+use crate::row::JobBrief;
+use crate::sqlite::{Pools, Session};
+
+const OPERATION: &str = "queue.maintain";
+const PROMOTE: u32 = 500;
+const TAKE_BACK: u32 = 200;
+
+/// Does what is due within the budget's time; each batch is a transaction of its own.
+pub(crate) async fn maintain(pools: &Pools, budget: &Budget) -> Result<Maintained> {
+    let until = Instant::now().checked_add(budget.time);
+    let in_time = || until.is_none_or(|until| Instant::now() < until);
+    let mut did = Maintained::default();
+    let mut reader = pools.read(OPERATION).await.map_err(|e| e.into_core(OPERATION))?;
+    let work = reader.housework().await.map_err(|e| e.into_core(OPERATION))?;
+    drop(reader);
+    for lane in Lane::ALL.into_iter().filter(|lane| work.due.contains(lane)) {
+        did.promoted = did.promoted.saturating_add(promote(pools, lane, &in_time).await?);
+    }
+    if work.leased {
+        let mut after = Some(0);
+        while let Some(from) = after.filter(|_| in_time()) {
+            let (taken, next) = write(pools, OPERATION, &TakeBack { after: from }).await?;
+            did.taken_back = did.taken_back.saturating_add(taken);
+            after = next;
+        }
+    }
+    if work.blocked && in_time() {
+        did.mended = write(pools, OPERATION, &Mend).await?;
+    }
+    if budget.purge && in_time() {
+        did.purged = purge(pools, &in_time).await?;
+    }
+    let mut reader = pools.read(OPERATION).await.map_err(|e| e.into_core(OPERATION))?;
+    let (now, due) = async { Ok((reader.now().await?, reader.next_due().await?)) }
+        .await
+        .map_err(|e: StoreError| e.into_core(OPERATION))?;
+    did.next_due = due.map(|due| due.since(now));
+    Ok(did)
+}
+
+async fn promote(pools: &Pools, lane: Lane, in_time: &(dyn Fn() -> bool + Sync)) -> Result<u64> {
+    let mut promoted = 0_u64;
+    while in_time() {
+        let batch = match write(pools, OPERATION, &Promote { lane, only: None }).await {
+            Ok(batch) => batch,
+            Err(error) if error.kind() == zopnight_core::ErrorKind::Internal => one_by_one(pools, lane).await?,
+            Err(error) => return Err(error),
+        };
+        promoted = promoted.saturating_add(batch);
+        if batch < u64::from(PROMOTE) {
+            break;
+        }
+    }
+    Ok(promoted)
+}
+
+/// A batch failed: each row by itself, so that one bad row holds up no other. The bad one is parked.
+async fn one_by_one(pools: &Pools, lane: Lane) -> Result<u64> {
+    let mut reader = pools.read(OPERATION).await.map_err(|e| e.into_core(OPERATION))?;
+    let due = reader.due_seqs(lane, PROMOTE).await.map_err(|e| e.into_core(OPERATION))?;
+    drop(reader);
+    let mut promoted = 0_u64;
+    for seq in due {
+        match write(pools, OPERATION, &Promote { lane, only: Some(seq) }).await {
+            Ok(n) => promoted = promoted.saturating_add(n),
+            Err(error) if error.kind() == zopnight_core::ErrorKind::Internal => {
+                tracing::error!(seq, error = %error, "a job that cannot be promoted is parked");
+                write(pools, OPERATION, &ParkDelayed { seq }).await?;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(promoted)
+}
+
+/// Makes due jobs of a lane ready, or one of them.
+struct Promote {
+    lane: Lane,
+    only: Option<i64>,
+}
+
+impl Work for Promote {
+    type Out = u64;
+
+    async fn run(&self, s: &mut Session) -> Result<End<u64>, StoreError> {
+        let due = match self.only {
+            None => s.due(self.lane, PROMOTE).await?,
+            Some(seq) => s.due_one(self.lane, seq).await?,
+        };
+        let moves: Vec<Move> = due.into_iter().map(|job| Move::new(job, JobEvent::Promote)).collect();
+        Ok(End::Commit(advance(s, &moves).await?))
+    }
+}
+
+struct ParkDelayed {
+    seq: i64,
+}
+
+impl Work for ParkDelayed {
+    type Out = ();
+
+    async fn run(&self, s: &mut Session) -> Result<End<()>, StoreError> {
+        let error = error_json(&JobError::new("store_corrupt", "the job's row cannot be promoted"))?;
+        s.park_delayed(self.seq, &error).await?;
+        Ok(End::Commit(()))
+    }
+}
+
+/// Takes a batch of expired leases back; answers where the next batch begins.
+struct TakeBack {
+    after: i64,
+}
+
+impl Work for TakeBack {
+    type Out = (u64, Option<i64>);
+
+    async fn run(&self, s: &mut Session) -> Result<End<Self::Out>, StoreError> {
+        let expired = s.expired(self.after, TAKE_BACK).await?;
+        let full = u32::try_from(expired.len()).is_ok_and(|n| n >= TAKE_BACK);
+        let next = expired.last().map(|job| job.seq).filter(|_| full);
+        let take = |job: JobBrief| {
+            let cancel = job.cancel_asked;
+            Move::new(job, JobEvent::TakeBack { cancel })
+        };
+        let moves: Vec<Move> = expired.into_iter().map(take).collect();
+        Ok(End::Commit((advance(s, &moves).await?, next)))
+    }
+}
+
+/// Unblocks what has no reason to be blocked. Freed slots and keys wake their next job in the commit that frees them, so
+/// there is something to do only where a woken build job ended without asking for its slot, or after a defect.
+struct Mend;
+
+impl Work for Mend {
+    type Out = u64;
+
+    async fn run(&self, s: &mut Session) -> Result<End<u64>, StoreError> {
+        let orphans = s.orphans().await?;
+        let keys: Vec<(&str, &str)> = orphans.iter().map(|(org, key)| (org.as_str(), key.as_str())).collect();
+        let mut mended = pass_on(s, &keys).await?;
+        for (org, open) in s.slot_lines().await? {
+            let taken = open.saturating_add(s.on_the_way(&org).await?);
+            let free = i64::from(s.options().build_slots_per_org).saturating_sub(taken);
+            if free > 0 {
+                let waiting = s.waiting_for_slot(&org, free).await?;
+                let moves: Vec<Move> = waiting.into_iter().map(|job| Move::new(job, JobEvent::Unblock)).collect();
+                mended = mended.saturating_add(advance(s, &moves).await?);
+            }
+        }
+        if mended > 0 {
+            tracing::warn!(mended, "blocked jobs without a reason were unblocked");
+        }
+        Ok(End::Commit(mended))
+    }
+}

@@ -1,0 +1,102 @@
+//! The port `JobQueue`.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sqlx::Row as _;
+use zopnight_core::Result;
+use zopnight_core::domain::{
+    Budget, ClaimRequest, Enqueued, Extended, Finish, Finished, JobId, JobState, Lane, Lease, LeaseRef, Maintained, NewJob,
+    ParkedJob, QueueStats, Scope, Timestamp, Want,
+};
+use zopnight_core::ports::JobQueue;
+
+use super::session_jobs::list;
+use super::sql_jobs;
+use super::store::SqliteStore;
+use crate::engine::{self, Claim, Enqueue, Extend, FinishAll, Revive};
+use crate::error::StoreError;
+use crate::retry::write;
+
+impl SqliteStore {
+    /// The wanted lanes that have a ready job: an idle poll is one statement that takes no lock.
+    async fn probe(&self, want: &[Want]) -> Result<Vec<Want>, StoreError> {
+        let lanes: Vec<&str> = want.iter().map(|w| w.lane.as_str()).collect();
+        let rows = sqlx::query(sql_jobs::PROBE).bind(list(&lanes)?).fetch_all(self.pools.readers()).await?;
+        let mut ready = Vec::with_capacity(rows.len());
+        for row in rows {
+            ready.extend(Lane::from_name(row.try_get("lane")?));
+        }
+        Ok(want.iter().filter(|w| ready.contains(&w.lane)).copied().collect())
+    }
+}
+
+#[async_trait]
+impl JobQueue for SqliteStore {
+    async fn enqueue(&self, jobs: Vec<NewJob>) -> Result<Vec<Enqueued>> {
+        let work = Enqueue::new(jobs)?;
+        if work.is_empty() {
+            return Ok(Vec::new());
+        }
+        write(&self.pools, "queue.enqueue", &work).await
+    }
+
+    async fn claim(&self, request: &ClaimRequest) -> Result<Vec<Lease>> {
+        Claim::check(request)?;
+        self.pools.wake().look();
+        let lanes = self.probe(&request.want).await.map_err(|e| e.into_core("queue.claim"))?;
+        if lanes.is_empty() {
+            return Ok(Vec::new());
+        }
+        write(&self.pools, "queue.claim", &Claim::new(request, lanes)).await
+    }
+
+    async fn extend(&self, leases: &[LeaseRef], lease: Duration) -> Result<Vec<Extended>> {
+        let work = Extend::new(leases, lease)?;
+        if leases.is_empty() {
+            return Ok(Vec::new());
+        }
+        write(&self.pools, "queue.extend", &work).await
+    }
+
+    async fn finish(&self, items: Vec<Finish>) -> Result<Vec<Finished>> {
+        let work = FinishAll::new(items)?;
+        if work.is_empty() {
+            return Ok(Vec::new());
+        }
+        write(&self.pools, "queue.finish", &work).await
+    }
+
+    async fn maintain(&self, budget: &Budget) -> Result<Maintained> {
+        engine::maintain(&self.pools, budget).await
+    }
+
+    async fn wait(&self, at_most: Duration) {
+        self.pools.wake().wait(at_most).await;
+    }
+
+    async fn stats(&self) -> Result<QueueStats> {
+        let mut s = self.reader("queue.stats").await?;
+        let read = async { Ok::<_, StoreError>((s.now().await?, s.stats().await?)) };
+        let (now, rows) = read.await.map_err(|e| e.into_core("queue.stats"))?;
+        let mut oldest: BTreeMap<Lane, i64> = BTreeMap::new();
+        for row in rows.iter().filter(|r| r.state == JobState::Ready) {
+            let at = oldest.entry(row.lane).or_insert(row.oldest);
+            *at = row.oldest.min(*at);
+        }
+        Ok(QueueStats {
+            jobs: rows.iter().map(|r| (r.kind, r.state, r.count)).collect(),
+            oldest_ready: oldest.into_iter().map(|(lane, at)| (lane, now.since(Timestamp::from_micros(at)))).collect(),
+        })
+    }
+
+    async fn parked(&self, scope: &Scope) -> Result<Vec<ParkedJob>> {
+        let mut s = self.reader("queue.parked").await?;
+        s.parked(engine::plan::org_of(scope)).await.map_err(|e| e.into_core("queue.parked"))
+    }
+
+    async fn revive(&self, scope: &Scope, job: JobId) -> Result<()> {
+        write(&self.pools, "queue.revive", &Revive { scope, job }).await
+    }
+}
