@@ -8,6 +8,7 @@ mod plan;
 mod revisions;
 
 use super::data::Data;
+use super::jobs::JobRow;
 use super::line::{Held, Op};
 use crate::domain::job_state::JobEvent;
 use crate::domain::{Applied, JobStep, RevisionChange};
@@ -75,6 +76,10 @@ impl Data {
             JobStep::Hold(lease) => (*lease, false),
             JobStep::Finish(lease, _) => (*lease, true),
         };
+        let foreign = |job: &JobRow| job.job.scope.org().is_some_and(|org| *org != change.org);
+        if self.line.jobs.get(lease.seq).is_some_and(foreign) {
+            return Err(answer(Applied::LeaseLost));
+        }
         match self.line.held(lease) {
             Held::Yes => Ok(()),
             Held::Ended if finish => Err(answer(Applied::AlreadyFinished)),
