@@ -156,7 +156,7 @@ pub async fn status_inputs_present(h: &dyn StoreHarness) {
     kit.go(&app, second, &[RevisionState::Failed]).await;
     let one = kit.store.deployment(&app.org, app.id).await.expect("it is there");
     let page = kit.store.deployments(&app.org, &DeploymentQuery::default()).await.expect("they are listed");
-    assert_eq!(page.items, [one.clone()]);
+    assert_eq!(page.items.as_slice(), std::slice::from_ref(&one));
     assert_eq!((one.newest.id, one.newest.state), (second, RevisionState::Failed));
     assert_eq!(one.current.map(|r| (r.id, r.state)), Some((app.first, RevisionState::Succeeded)));
 }
