@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::grammar::refuse;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// What kind of actor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -34,9 +34,24 @@ impl ActorKind {
 
 /// Who acts: a kind and an id of at most 128 visible ASCII characters. It is display text and decides nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "StoredActor")]
 pub struct Actor {
     kind: ActorKind,
     id: String,
+}
+
+#[derive(Deserialize)]
+struct StoredActor {
+    kind: ActorKind,
+    id: String,
+}
+
+impl TryFrom<StoredActor> for Actor {
+    type Error = Error;
+
+    fn try_from(stored: StoredActor) -> Result<Self> {
+        Self::new(stored.kind, &stored.id)
+    }
 }
 
 impl Actor {

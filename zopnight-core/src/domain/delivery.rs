@@ -9,14 +9,22 @@ use crate::error::Result;
 pub struct DeliveryId(Box<str>);
 
 impl DeliveryId {
-    /// Parses a header's value, or the made form of [`DeliveryId::head`] read back from a store.
+    /// Reads back what a store kept: a header's value, or the made form of [`DeliveryId::head`]. So does serde, which
+    /// only reads stored payloads.
+    ///
+    /// # Errors
+    /// `Invalid` for anything else.
+    pub fn stored(text: &str) -> Result<Self> {
+        if is_head_form(text) { Ok(Self(text.into())) } else { Self::parse(text) }
+    }
+
+    /// Parses a header's value.
     ///
     /// # Errors
     /// `Invalid` when it is empty, over 255 characters or holds anything but visible ASCII.
     pub fn parse(text: &str) -> Result<Self> {
         let trimmed = text.trim();
-        let visible = (1..=255).contains(&trimmed.len()) && trimmed.bytes().all(|b| b.is_ascii_graphic());
-        if visible || is_head_form(trimmed) {
+        if (1..=255).contains(&trimmed.len()) && trimmed.bytes().all(|b| b.is_ascii_graphic()) {
             Ok(Self(trimmed.to_ascii_lowercase().into()))
         } else {
             Err(refuse("delivery id", "must be 1 to 255 visible ASCII characters", text))
@@ -43,7 +51,7 @@ impl DeliveryId {
     }
 }
 
-text_traits!(DeliveryId);
+text_traits!(DeliveryId, stored);
 
 fn is_head_form(text: &str) -> bool {
     let mut parts = text.split(' ');

@@ -28,10 +28,11 @@ impl EgressPolicy {
     pub fn allowing<'a>(entries: impl IntoIterator<Item = &'a str>) -> Result<Self> {
         let mut policy = Self::default();
         for entry in entries {
+            let host = entry.strip_suffix('.').unwrap_or(entry);
             if let Some(network) = network(entry) {
                 policy.networks.push(network);
-            } else if !entry.is_empty() && entry.bytes().all(|b| b.is_ascii_alphanumeric() || b".-_".contains(&b)) {
-                policy.hosts.push(entry.to_ascii_lowercase());
+            } else if !host.is_empty() && host.bytes().all(|b| b.is_ascii_alphanumeric() || b".-_".contains(&b)) {
+                policy.hosts.push(host.to_ascii_lowercase());
             } else {
                 return Err(super::grammar::refuse(
                     "egress entry",
@@ -48,7 +49,7 @@ impl EgressPolicy {
     /// # Errors
     /// `Forbidden` with code `egress_refused`.
     pub fn check(&self, host: &str, addresses: &[IpAddr]) -> Result<()> {
-        let host = host.trim_end_matches('.').to_ascii_lowercase();
+        let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
         let listed = self.hosts.contains(&host);
         let fine = |ip: &IpAddr| {
             let ip = unwrapped(*ip);
@@ -62,7 +63,7 @@ impl EgressPolicy {
     }
 }
 
-/// The IPv4 address inside a v4-mapped, 6to4 or NAT64 form.
+/// The IPv4 address inside a v4-mapped, v4-compatible, 6to4 or NAT64 form.
 fn unwrapped(ip: IpAddr) -> IpAddr {
     let IpAddr::V6(v6) = ip else { return ip };
     let [a, b, c, d, e, f, g, h] = v6.segments();
@@ -70,7 +71,7 @@ fn unwrapped(ip: IpAddr) -> IpAddr {
     match (a, b) {
         (0x2002, _) => v4(b, c),
         (0x0064, 0xff9b) if [c, d, e, f] == [0; 4] => v4(g, h),
-        (0, 0) if [c, d, e] == [0; 3] && (f == 0xffff || (f == 0 && g != 0)) => v4(g, h),
+        (0, 0) if [c, d, e] == [0; 3] && (f == 0xffff || (f == 0 && (g, h) > (0, 1))) => v4(g, h),
         _ => ip,
     }
 }

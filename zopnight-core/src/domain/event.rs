@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::actor::Actor;
 use super::id::RevisionId;
+use super::redact::Redactor;
 use super::text;
 use super::time::Timestamp;
 
@@ -177,10 +178,10 @@ impl NewEvent {
     /// Most bytes of the data as JSON.
     pub const MAX_DATA: usize = 8_192;
 
-    /// A line by the pipeline itself.
+    /// A line by the pipeline itself. The message is cleaned, redacted and cut.
     #[must_use]
     pub fn new(kind: EventKind, message: impl Into<String>) -> Self {
-        let message = text::cut_bytes(&text::clean(&message.into()), Self::MAX_MESSAGE);
+        let message = text::cut_bytes(&shown(&message.into()), Self::MAX_MESSAGE);
         Self { kind, revision: None, actor: Actor::system(), message, data: EventData::new() }
     }
 
@@ -198,12 +199,27 @@ impl NewEvent {
         self
     }
 
-    /// With this fact.
+    /// With this fact. Text is cleaned, redacted and cut to what the data has room for; a fact without room is left out.
     #[must_use]
     pub fn with(mut self, key: &str, value: impl Into<EventValue>) -> Self {
-        self.data.insert(key.to_owned(), value.into());
+        let (value, text) = match value.into() {
+            EventValue::Text(text) => (EventValue::Text(String::new()), shown(&text)),
+            other => (other, String::new()),
+        };
+        self.data.insert(key.to_owned(), value);
+        let room = serde_json::to_string(&self.data).ok().and_then(|json| Self::MAX_DATA.checked_sub(json.len()));
+        match (room, self.data.get_mut(key)) {
+            (Some(room), Some(EventValue::Text(kept))) => *kept = text::cut_json(&text, room),
+            (None, _) => drop(self.data.remove(key)),
+            _ => {}
+        }
         self
     }
+}
+
+/// Text as the timeline may show it.
+fn shown(text: &str) -> String {
+    Redactor::default().text(&text::clean(text))
 }
 
 /// A line of a deployment's timeline.

@@ -36,10 +36,8 @@ text_type! {
     ForgeId, "forge", |t| {
         let (host, port) = t.split_once(':').map_or((t, None), |(h, p)| (h, Some(p)));
         rule(t.len() <= 260, "must be at most 260 bytes long")?;
-        rule(
-            bytes_of(host, 253, |b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'.' || b == b'-'),
-            "must be a lower-case host name",
-        )?;
+        let lower = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'.' || b == b'-';
+        rule(bytes_of(host, 253, lower) && super::url::is_host_name(host), "must be a lower-case host name")?;
         rule(port.is_none_or(super::url::is_port), "must have a port between 1 and 65535")
     }
 }

@@ -73,9 +73,13 @@ macro_rules! text_impls {
     };
 }
 
-/// `Display`, `Debug`, `FromStr`, `AsRef<str>` and serde, all through `parse` and `as_str`.
+/// `Display`, `Debug`, `FromStr`, `AsRef<str>` and serde, all through `parse` and `as_str`. A second argument names another
+/// function than `parse` for what serde reads.
 macro_rules! text_traits {
     ($name:ident) => {
+        $crate::domain::grammar::text_traits!($name, parse);
+    };
+    ($name:ident, $read:ident) => {
         impl std::fmt::Display for $name {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.write_str(self.as_str())
@@ -104,7 +108,7 @@ macro_rules! text_traits {
         }
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                $crate::domain::grammar::parsed(deserializer, Self::parse)
+                $crate::domain::grammar::parsed(deserializer, Self::$read)
             }
         }
     };

@@ -21,11 +21,15 @@ pub struct Fence(u64);
 impl Fence {
     const BITS: u32 = 20;
 
-    /// The fence of the `n`-th hand-out of the job with sequence number `seq`: `seq << 20 | n`.
+    const MAX_HAND_OUT: u64 = (1 << Self::BITS) - 1;
+    const MAX_SEQ: u64 = (1 << (u64::BITS - Self::BITS)) - 1;
+
+    /// The fence of the `n`-th hand-out of the job with sequence number `seq`: `seq << 20 | n`. Beyond 2^20-1 hand-outs or
+    /// a `seq` of 2^44-1 it stays at the highest number, so that it never falls.
     #[must_use]
     pub fn of(seq: i64, n: u32) -> Self {
-        let low = u64::from(n) & ((1 << Self::BITS) - 1);
-        Self((u64::try_from(seq).unwrap_or(0) << Self::BITS) | low)
+        let high = u64::try_from(seq).unwrap_or(0).min(Self::MAX_SEQ);
+        Self((high << Self::BITS) | u64::from(n).min(Self::MAX_HAND_OUT))
     }
 
     /// The number.
@@ -37,7 +41,7 @@ impl Fence {
     /// The hand-outs of this job so far.
     #[must_use]
     pub fn hand_out(self) -> u32 {
-        u32::try_from(self.0 & ((1 << Self::BITS) - 1)).unwrap_or(0)
+        u32::try_from(self.0 & Self::MAX_HAND_OUT).unwrap_or(0)
     }
 }
 
@@ -174,9 +178,22 @@ pub enum Finished {
 
 /// Why a job failed: a code of at most 40 characters and a redacted message of at most 1 KiB.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "StoredJobError")]
 pub struct JobError {
     code: String,
     message: String,
+}
+
+#[derive(Deserialize)]
+struct StoredJobError {
+    code: String,
+    message: String,
+}
+
+impl From<StoredJobError> for JobError {
+    fn from(stored: StoredJobError) -> Self {
+        Self::new(&stored.code, &stored.message)
+    }
 }
 
 impl JobError {

@@ -91,7 +91,8 @@ impl RepoPath {
         self.0.split('/').filter(|c| !c.is_empty())
     }
 
-    /// The part of this path below `base`; `None` if it is not `base` or below it.
+    /// The part of this path below `base`; `None` if it is not `base` or below it, or if that part would begin with `-` and
+    /// so be no path of its own.
     #[must_use]
     pub fn relative_to(&self, base: &Self) -> Option<Self> {
         if base.is_root() {
@@ -99,7 +100,7 @@ impl RepoPath {
         }
         let rest = self.0.strip_prefix(&*base.0)?;
         match rest.strip_prefix('/') {
-            Some(tail) => Some(Self(tail.into())),
+            Some(tail) => (!tail.starts_with('-')).then(|| Self(tail.into())),
             None => rest.is_empty().then(Self::root),
         }
     }

@@ -18,6 +18,7 @@ pub fn clean(text: &str) -> String {
 pub fn cut(text: &str, max: usize) -> String {
     match text.char_indices().nth(max) {
         None => text.to_owned(),
+        Some(_) if max == 0 => String::new(),
         Some(_) => text.chars().take(max.saturating_sub(1)).chain(['…']).collect(),
     }
 }
@@ -28,12 +29,31 @@ pub fn cut_bytes(text: &str, max: usize) -> String {
     if text.len() <= max {
         return text.to_owned();
     }
-    let mut end = max.saturating_sub('…'.len_utf8());
-    while !text.is_char_boundary(end) {
-        end = end.saturating_sub(1);
+    cut_by(text, max, char::len_utf8)
+}
+
+/// Clean text whose JSON form is at most `max` bytes without its quotes; `…` replaces what was cut.
+pub(crate) fn cut_json(text: &str, max: usize) -> String {
+    let size = |c: char| if matches!(c, '"' | '\\' | '\n') { 2 } else { c.len_utf8() };
+    if text.chars().map(size).sum::<usize>() <= max {
+        return text.to_owned();
     }
-    let mut kept = text.get(..end).unwrap_or_default().to_owned();
-    kept.push('…');
+    cut_by(text, max, size)
+}
+
+/// As many characters as have, with `…`, at most `max` by this measure. A bound too small for `…` does without.
+fn cut_by(text: &str, max: usize, size: fn(char) -> usize) -> String {
+    let mark = if max < '…'.len_utf8() { "" } else { "…" };
+    let mut left = max.saturating_sub(mark.len());
+    let fits = |c: &char| match left.checked_sub(size(*c)) {
+        Some(rest) => {
+            left = rest;
+            true
+        }
+        None => false,
+    };
+    let mut kept: String = text.chars().take_while(fits).collect();
+    kept.push_str(mark);
     kept
 }
 

@@ -14,7 +14,9 @@ impl HttpsUrl {
     /// # Errors
     /// `Invalid`, naming the rule that was broken.
     pub fn parse(text: &str) -> Result<Self> {
-        parse(text).map(|url| Self(url.into())).map_err(|r| refuse("url", r, text))
+        // What stands before an `@` may be a password.
+        let shown = if text.contains('@') { "[not shown]" } else { text };
+        parse(text).map(|url| Self(url.into())).map_err(|r| refuse("url", r, shown))
     }
 
     /// The normalised text.
@@ -107,13 +109,17 @@ fn is_host(host: &str) -> bool {
     if let Some(inner) = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')) {
         return inner.parse::<std::net::Ipv6Addr>().is_ok();
     }
-    host.len() <= 253
-        && host.trim_end_matches('.').split('.').all(|label| {
-            (1..=63).contains(&label.len())
-                && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
-                && !label.starts_with('-')
-                && !label.ends_with('-')
-        })
+    host.len() <= 253 && is_host_name(host.strip_suffix('.').unwrap_or(host))
+}
+
+/// Labels of 1 to 63 letters, digits, `-` and `_`, separated by dots, none with a `-` at its ends.
+pub(crate) fn is_host_name(host: &str) -> bool {
+    host.split('.').all(|label| {
+        (1..=63).contains(&label.len())
+            && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    })
 }
 
 fn is_loopback(host: &str) -> bool {

@@ -117,7 +117,8 @@ pub async fn event_limits_cut(h: &dyn StoreHarness) {
     assert_eq!(kept.data.get("count"), Some(&EventValue::Integer(7)));
     let mut long = note("x");
     long.message = "x".repeat(NewEvent::MAX_MESSAGE + 1);
-    let wide = note("x").with("text", "x".repeat(NewEvent::MAX_DATA));
+    let mut wide = note("x");
+    wide.data.insert("text".to_owned(), EventValue::Text("x".repeat(NewEvent::MAX_DATA)));
     let many = (0..101).map(|_| note("x")).fold(app.change(), RevisionChange::with_event);
     let before = h.peek().await;
     for change in [app.change().with_event(long), app.change().with_event(wide), many] {
