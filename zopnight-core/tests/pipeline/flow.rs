@@ -1,4 +1,4 @@
-//! The main paths through the pipeline, on the fakes.
+//! The main paths through the pipeline.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,65 +14,7 @@ use zopnight_core::testing::memory::MemoryStore;
 use zopnight_core::testing::sim::{Builder, World, check_at_rest};
 use zopnight_core::{Error, ErrorKind};
 
-struct Stage {
-    world: World,
-    store: MemoryStore,
-    pipeline: Pipeline,
-}
-
-impl Stage {
-    fn new() -> Self {
-        let clock = ManualClock::new(Timestamp::from_secs(1_767_225_600));
-        let store = MemoryStore::new(clock.clone());
-        let world = World::new(Arc::new(store.clone()), clock);
-        let pipeline = world.pipeline();
-        Self { world, store, pipeline }
-    }
-
-    async fn live() -> (Self, DeploymentId) {
-        let stage = Self::new();
-        let id = stage.world.create(&stage.pipeline, "checkout").await.deployment.deployment.id;
-        stage.world.settle(&stage.pipeline).await;
-        check_at_rest(&stage.world, id).await;
-        (stage, id)
-    }
-
-    async fn push(&self, text: &str) -> zopnight_core::pipeline::WebhookAnswer {
-        let delivery = self.world.forge.push(&self.world.repo, "main", &[("Dockerfile", "FROM scratch\n"), ("text", text)]);
-        self.pipeline.push(&delivery).await.unwrap()
-    }
-
-    async fn states(&self, id: DeploymentId) -> Vec<RevisionState> {
-        let query = zopnight_core::domain::RevisionQuery {
-            sort: zopnight_core::domain::RevisionSort::NumberAscending,
-            ..Default::default()
-        };
-        let page = self.world.store.revisions(&self.world.org, id, &query).await.unwrap();
-        page.items.into_iter().map(|r| r.revision.state).collect()
-    }
-
-    async fn newest(&self, id: DeploymentId) -> zopnight_core::domain::Revision {
-        self.world.store.deployment(&self.world.org, id).await.unwrap().newest
-    }
-
-    async fn drain(&self) {
-        let queue: Arc<dyn Store> = Arc::clone(&self.world.store);
-        self.world.worker(queue, &self.pipeline).drain_once().await;
-    }
-
-    fn request(&self) -> RequestContext {
-        RequestContext::new(self.world.org.clone())
-    }
-
-    async fn kinds(&self, id: DeploymentId) -> Vec<EventKind> {
-        self.world.timeline(id).await.into_iter().map(|e| e.kind).collect()
-    }
-
-    async fn running(&self, id: DeploymentId) -> DeployedImage {
-        let d = self.world.store.deployment(&self.world.org, id).await.unwrap().deployment;
-        self.world.applier.running(&ReleaseRef::of(&self.world.org, id, &d.name, &d.target)).unwrap().image
-    }
-}
+use crate::stage::Stage;
 
 #[tokio::test(start_paused = true)]
 async fn create_goes_live_with_the_gaps_filled_from_the_analysis() {
@@ -487,17 +429,6 @@ async fn a_stalled_revision_is_taken_up_again() {
     stage.world.settle(&stage.pipeline).await;
     assert_eq!(stage.newest(id).await.state, RevisionState::Succeeded);
     check_at_rest(&stage.world, id).await;
-}
-
-impl Stage {
-    async fn claim(&self, lane: Lane) -> zopnight_core::domain::LeaseRef {
-        let request = zopnight_core::domain::ClaimRequest {
-            worker: zopnight_core::domain::WorkerId::parse("test").unwrap(),
-            want: vec![zopnight_core::domain::Want { lane, max: 1 }],
-            lease: Duration::from_secs(30),
-        };
-        self.world.store.claim(&request).await.unwrap().pop().unwrap().job
-    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,0 +1,8 @@
+//! The pipeline and the worker on the fakes.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+mod complete;
+mod crash_points;
+mod flow;
+mod stage;
+mod worker;
