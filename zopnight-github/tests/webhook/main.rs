@@ -3,6 +3,7 @@
 
 mod changes;
 mod events;
+mod examples;
 mod kit;
 mod pull_requests;
 mod random;
