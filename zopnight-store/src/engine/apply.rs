@@ -294,7 +294,7 @@ impl Work for WaitForSlot<'_> {
 
     async fn run(&self, s: &mut Session) -> Result<End<Waiting>, StoreError> {
         s.lock_org(self.org).await?;
-        if s.open_slots(self.org).await? < u64::from(s.options().build_slots_per_org) {
+        if s.open_slots(self.org.as_str()).await? < u64::from(s.options().build_slots_per_org) {
             return Ok(End::RollBack(Waiting::Free));
         }
         let row = s.briefs(&[self.lease.seq]).await?.pop();

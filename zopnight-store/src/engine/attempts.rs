@@ -36,7 +36,7 @@ pub(super) async fn write(s: &mut Session, change: &RevisionChange, left: &[Revi
             opened = opened.saturating_add(1);
         }
     }
-    if opened > 0 && s.open_slots(of.0).await? > u64::from(s.options().build_slots_per_org) {
+    if opened > 0 && s.open_slots(of.0.as_str()).await? > u64::from(s.options().build_slots_per_org) {
         return Err(verdict(Applied::AtCapacity));
     }
     Ok(closed.saturating_sub(opened))

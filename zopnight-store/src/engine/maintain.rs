@@ -150,7 +150,8 @@ impl Work for Mend {
         let orphans = s.orphans().await?;
         let keys: Vec<(&str, &str)> = orphans.iter().map(|(org, key)| (org.as_str(), key.as_str())).collect();
         let mut mended = pass_on(s, &keys).await?;
-        for (org, open) in s.slot_lines().await? {
+        for org in s.slot_lines().await? {
+            let open = i64::try_from(s.open_slots(&org).await?).unwrap_or(i64::MAX);
             let taken = open.saturating_add(s.on_the_way(&org).await?);
             let free = i64::from(s.options().build_slots_per_org).saturating_sub(taken);
             if free > 0 {

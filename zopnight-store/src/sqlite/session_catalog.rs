@@ -320,8 +320,8 @@ impl Session {
     }
 
     /// Open attempts of an org.
-    pub(crate) async fn open_slots(&mut self, org: &OrgId) -> Done<u64> {
-        self.number(query(sql::OPEN_SLOTS).bind(org.as_str())).await
+    pub(crate) async fn open_slots(&mut self, org: &str) -> Done<u64> {
+        self.number(query(sql::OPEN_SLOTS).bind(org)).await
     }
 
     /// Whether a revision of the deployment is queued or building.

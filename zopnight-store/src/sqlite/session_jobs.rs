@@ -276,10 +276,10 @@ impl Session {
         rows.iter().map(|r| Ok((r.try_get("org_id")?, r.try_get("serial_key")?))).collect()
     }
 
-    /// Orgs with jobs that wait for a slot, with their open attempts.
-    pub(crate) async fn slot_lines(&mut self) -> Done<Vec<(String, i64)>> {
+    /// Orgs with jobs that wait for a slot.
+    pub(crate) async fn slot_lines(&mut self) -> Done<Vec<String>> {
         let rows = self.rows(query(sql::SLOT_LINES)).await?;
-        rows.iter().map(|r| Ok((r.try_get("org_id")?, r.try_get("open")?))).collect()
+        rows.iter().map(|r| Ok(r.try_get("org_id")?)).collect()
     }
 
     /// Build jobs of an org that are about to ask for a slot.

@@ -120,10 +120,11 @@ pub(super) const MOVE_REVISION: &str = "UPDATE zopnight_revisions SET
 pub(super) const COUNT_UNFINISHED: &str = "SELECT COUNT(*) AS n FROM zopnight_revisions
     WHERE org_id = ?1 AND deployment_id = ?2 AND finished_at IS NULL";
 
+/// Few rows of the partial index, sorted; the index by number would pass over all that ended.
 pub(super) const UNFINISHED: &str = concat!(
     "SELECT ",
     revision!(),
-    " FROM zopnight_revisions WHERE org_id = ?1 AND deployment_id = ?2 AND finished_at IS NULL ORDER BY number LIMIT ?3"
+    " FROM zopnight_revisions WHERE org_id = ?1 AND deployment_id = ?2 AND finished_at IS NULL ORDER BY +number LIMIT ?3"
 );
 
 pub(super) const COUNT_REVISIONS: &str = "SELECT COUNT(*) AS n FROM zopnight_revisions

@@ -16,6 +16,12 @@ macro_rules! lanes {
     };
 }
 
+macro_rules! every_lane {
+    () => {
+        "[\"control\", \"watch\", \"deploy\", \"build\", \"status\", \"sweep\"]"
+    };
+}
+
 /// The condition of the index of live dedupe keys, word for word.
 macro_rules! live {
     () => {
@@ -175,10 +181,8 @@ pub(super) const ORPHANS: &str = "SELECT DISTINCT w.org_id, w.serial_key FROM zo
                       AND h.state IN ('delayed', 'ready', 'leased'))
     LIMIT 500";
 
-/// Orgs with jobs that wait for a slot, and how many of theirs are on the way to one or hold one.
-pub(super) const SLOT_LINES: &str = "SELECT w.org_id,
-      (SELECT COUNT(*) FROM zopnight_build_attempts AS a WHERE a.org_id = w.org_id AND a.closed_at IS NULL) AS open
-    FROM (SELECT DISTINCT org_id FROM zopnight_jobs WHERE blocked_on = 'slot') AS w LIMIT 500";
+pub(super) const SLOT_LINES: &str = "SELECT DISTINCT org_id FROM zopnight_jobs
+    WHERE blocked_on = 'slot' AND blocked_on IS NOT NULL LIMIT 500";
 
 pub(super) const ON_THE_WAY: &str = "SELECT COUNT(*) AS n FROM zopnight_jobs
     WHERE lane = 'build' AND state IN ('ready', 'leased') AND org_id = ?1";
@@ -210,8 +214,13 @@ pub(super) const STATS: &str = concat!(
     " AND state IN ('ready', 'leased', 'delayed', 'blocked', 'parked') GROUP BY lane, kind, state"
 );
 
-pub(super) const NEXT_DUE: &str =
-    concat!("SELECT MIN(place) AS due FROM zopnight_jobs WHERE ", lanes!(), " AND state = 'delayed'");
+/// The first of each line by its own index end-point, however many are delayed.
+pub(super) const NEXT_DUE: &str = concat!(
+    "SELECT MIN((SELECT MIN(place) FROM zopnight_jobs WHERE lane = l.value AND state = 'delayed')) AS due
+     FROM json_each('",
+    every_lane!(),
+    "') AS l"
+);
 
 pub(super) const PURGE_JOBS: &str = concat!(
     "DELETE FROM zopnight_jobs WHERE state = ?1 AND seq IN (SELECT seq FROM zopnight_jobs WHERE ",
@@ -238,7 +247,9 @@ pub(super) const PARK_DELAYED: &str = concat!(
 pub(super) const HOUSEWORK: &str = concat!(
     "SELECT
       (SELECT COALESCE(group_concat(l.value, ' '), '')
-         FROM json_each('[\"control\",\"watch\",\"deploy\",\"build\",\"status\",\"sweep\"]') AS l
+         FROM json_each('",
+    every_lane!(),
+    "') AS l
         WHERE EXISTS (SELECT 1 FROM zopnight_jobs WHERE lane = l.value AND state = 'delayed' AND place <= ?1)) AS due,
       EXISTS (SELECT 1 FROM zopnight_jobs WHERE ",
     lanes!(),
