@@ -136,7 +136,7 @@ pub(crate) fn lay_over(base: &Json, over: &Json, drop_nulls: bool) -> Json {
             let mut laid = base.clone();
             for (key, value) in over {
                 match laid.get(key) {
-                    _ if drop_nulls && value.is_null() => {
+                    Some(_) if drop_nulls && value.is_null() => {
                         laid.remove(key);
                     }
                     Some(below) => {
@@ -175,7 +175,7 @@ mod tests {
     fn nulls_remove_defaults_and_maps_merge() {
         let base = json!({"a": {"b": 1, "c": 2}, "d": 1});
         let over = json!({"a": {"b": null, "e": 3}, "d": [1], "f": null});
-        assert_eq!(lay_over(&base, &over, true), json!({"a": {"c": 2, "e": 3}, "d": [1]}));
+        assert_eq!(lay_over(&base, &over, true), json!({"a": {"c": 2, "e": 3}, "d": [1], "f": null}));
         assert_eq!(lay_over(&base, &over, false), json!({"a": {"b": null, "c": 2, "e": 3}, "d": [1], "f": null}));
     }
 

@@ -14,9 +14,10 @@ zopnight.dev/revision: {{ required "zopnight.revision is required" .Values.zopni
 zopnight.dev/commit: {{ required "zopnight.commit is required" .Values.zopnight.commit | quote }}
 {{- end -}}
 
+{{- /* Helm removes "<no value>" from what a template writes; spelled with an escape, a text of the user's survives. */ -}}
 {{- define "zopnight-service.envData" -}}
 {{- range $name, $value := .Values.env }}
-{{ $name | quote }}: {{ $value | quote }}
+{{ $name | quote }}: {{ $value | quote | replace "<no value>" "\\x3cno value>" }}
 {{- end }}
 {{- end -}}
 

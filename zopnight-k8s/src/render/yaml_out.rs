@@ -33,7 +33,10 @@ fn mapping(out: &mut String, map: &serde_json::Map<String, Json>, indent: usize,
         }
         first = false;
         let mut written = String::new();
-        inline_string(&mut written, key);
+        match key.as_str() {
+            "<<" => double_quoted(&mut written, key),
+            _ => inline_string(&mut written, key),
+        }
         if written.chars().count() > SIMPLE_KEY {
             out.push_str("? ");
             out.push_str(&written);
@@ -108,7 +111,6 @@ fn number_text(number: &Number) -> String {
 /// Whether `text` is written as a `|` block: several lines, and nothing that a block cannot hold or a reader would change.
 fn is_block(text: &str) -> bool {
     text.contains('\n')
-        && !text.starts_with([' ', '\n'])
         && !text.ends_with(' ')
         && !text.contains(" \n")
         && text.chars().all(|c| c == '\n' || is_plain_char(c))
@@ -117,6 +119,9 @@ fn is_block(text: &str) -> bool {
 fn block(out: &mut String, text: &str, indent: usize) {
     let body = text.strip_suffix('\n').unwrap_or(text);
     out.push('|');
+    if text.starts_with([' ', '\n']) {
+        out.push('2');
+    }
     if !text.ends_with('\n') {
         out.push('-');
     } else if body.ends_with('\n') {
@@ -136,7 +141,7 @@ fn is_plain_char(c: char) -> bool {
 }
 
 fn inline_string(out: &mut String, text: &str) {
-    if !text.chars().all(is_plain_char) || text.is_empty() || (is_ambiguous(text) || text == "<<" || text == "=") {
+    if !text.chars().all(is_plain_char) || text.is_empty() || is_ambiguous(text) {
         double_quoted(out, text);
     } else if needs_quotes(text) {
         out.push('\'');

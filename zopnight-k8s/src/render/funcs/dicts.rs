@@ -6,6 +6,7 @@ use std::sync::Arc;
 use gotmpl::Value;
 
 use super::{Answer, Args, Function, arg, fault, list, map, string, text, to_text};
+use crate::render::context::whole;
 
 type Dict = BTreeMap<Arc<str>, Value>;
 
@@ -18,6 +19,8 @@ pub(super) const TABLE: &[(&str, Function)] = &[
     ("sortAlpha", sort_alpha),
     ("pick", |a| filtered("pick", a, true)),
     ("omit", |a| filtered("omit", a, false)),
+    // Sprig's: it takes the place of Go's, which also cuts texts.
+    ("slice", slice),
     ("merge", |a| merged("merge", a, false)),
     ("mergeOverwrite", |a| merged("mergeOverwrite", a, true)),
 ];
@@ -47,6 +50,13 @@ fn sort_alpha(args: Args<'_>) -> Answer {
     Ok(Value::List(names.iter().map(text).collect()))
 }
 
+fn slice(args: Args<'_>) -> Answer {
+    let items = list("slice", args, 0)?;
+    let bound = |at: usize, default: usize| args.get(at).map_or(Ok(default), |v| usize::try_from(whole(v)));
+    let cut = bound(1, 0).ok().zip(bound(2, items.len()).ok()).and_then(|(from, to)| items.get(from..to));
+    cut.map(|items| Value::List(items.into())).ok_or_else(|| fault("slice: bounds outside the list"))
+}
+
 fn filtered(name: &str, args: Args<'_>, keep: bool) -> Answer {
     let from = map(name, args, 0)?;
     let named: Vec<String> = args.iter().skip(1).map(to_text).collect();
@@ -62,12 +72,12 @@ fn merged(name: &str, args: Args<'_>, overwrite: bool) -> Answer {
     Ok(Value::Map(Arc::new(into)))
 }
 
-/// An empty value gives way, and never overwrites.
+/// Without `overwrite` only an empty value gives way.
 fn merge_into(into: &mut Dict, from: &Dict, overwrite: bool) {
     for (key, value) in from {
         match (into.get_mut(key), value) {
             (Some(Value::Map(inner)), Value::Map(other)) => merge_into(Arc::make_mut(inner), other, overwrite),
-            (Some(present), _) if present.is_truthy() && !(overwrite && value.is_truthy()) => {}
+            (Some(present), _) if present.is_truthy() && !overwrite => {}
             (Some(present), _) => *present = value.clone(),
             (None, _) => {
                 into.insert(Arc::clone(key), value.clone());
