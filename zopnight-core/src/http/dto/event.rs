@@ -1,0 +1,93 @@
+//! Events, logs, addresses.
+
+use serde::Serialize;
+
+use crate::domain::{Address, Event, EventData, HttpsUrl, LoadBalancerStatus, LogSource, LogTail, Timestamp};
+
+#[derive(Clone, Debug, Serialize)]
+pub(in crate::http) struct EventDto {
+    seq: u64,
+    at: Timestamp,
+    kind: &'static str,
+    #[serde(rename = "revisionID")]
+    revision_id: Option<String>,
+    actor: ActorDto,
+    message: String,
+    data: EventData,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct ActorDto {
+    kind: &'static str,
+    id: String,
+}
+
+impl From<Event> for EventDto {
+    fn from(event: Event) -> Self {
+        Self {
+            seq: event.seq,
+            at: event.at,
+            kind: event.kind.as_str(),
+            revision_id: event.revision.map(|id| id.to_string()),
+            actor: ActorDto { kind: event.actor.kind().as_str(), id: event.actor.id().to_owned() },
+            message: event.message,
+            data: event.data,
+        }
+    }
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(in crate::http) struct LogDto {
+    source: &'static str,
+    lines: Vec<String>,
+    truncated: bool,
+    complete: bool,
+    log_tail_url: Option<HttpsUrl>,
+}
+
+impl LogDto {
+    /// The last `tail` lines.
+    pub(in crate::http) fn of(source: LogSource, log: LogTail, tail: usize, url: Option<HttpsUrl>) -> Self {
+        let mut log = LogTail::bounded(log.lines, log.truncated, log.complete);
+        let over = log.lines.len().saturating_sub(tail);
+        Self {
+            source: source.as_str(),
+            lines: log.lines.split_off(over),
+            truncated: log.truncated || over > 0,
+            complete: log.complete,
+            log_tail_url: url,
+        }
+    }
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub(in crate::http) struct LoadBalancerDto {
+    r#type: &'static str,
+    addresses: Vec<AddressDto>,
+    ports: Vec<u16>,
+    ready: bool,
+    urls: Vec<String>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct AddressDto {
+    hostname: Option<String>,
+    ip: Option<String>,
+}
+
+impl From<LoadBalancerStatus> for LoadBalancerDto {
+    fn from(status: LoadBalancerStatus) -> Self {
+        let address = |a: &Address| match a {
+            Address::Ip(ip) => AddressDto { hostname: None, ip: Some(ip.to_string()) },
+            Address::Hostname(name) => AddressDto { hostname: Some(name.clone()), ip: None },
+        };
+        Self {
+            r#type: status.exposed.as_str(),
+            addresses: status.addresses.iter().map(address).collect(),
+            ports: status.ports.iter().map(|p| p.get()).collect(),
+            ready: !status.addresses.is_empty(),
+            urls: status.urls,
+        }
+    }
+}
