@@ -3,6 +3,7 @@
 //! Every name is a type that parses on construction, so that an invalid one cannot exist; the grammars are documented on
 //! the types. [`revision::next`] decides every transition of a revision, [`job_state::next`] every one of a job,
 //! [`push_order::order_push`] what a push means.
+#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 
 mod actor;
 pub mod analysis;

@@ -104,7 +104,8 @@ fn parse(text: &str) -> Option<Timestamp> {
             (fraction.get(..6)?.parse::<i64>().ok()?, tail.get(digits..)?)
         }
     };
-    let seconds = days_from_civil(year, month, day) * 86_400 + hour * 3_600 + minute * 60 + second - offset(rest)?;
+    let of_day = seconds_of(hour, minute)?.checked_add(second)?.checked_sub(offset(rest)?)?;
+    let seconds = days_from_civil(year, month, day).checked_mul(86_400)?.checked_add(of_day)?;
     let micros = seconds.checked_mul(MICROS)?.checked_add(micros)?;
     (MIN..=MAX).contains(&micros).then_some(Timestamp(micros))
 }
@@ -113,9 +114,9 @@ fn offset(text: &str) -> Option<i64> {
     if text == "Z" || text == "z" {
         return Some(0);
     }
-    let sign = match text.as_bytes().first()? {
-        b'+' => 1,
-        b'-' => -1,
+    let west = match text.as_bytes().first()? {
+        b'+' => false,
+        b'-' => true,
         _ => return None,
     };
     let (hours, minutes) = text.get(1..)?.split_once(':')?;
@@ -125,7 +126,12 @@ fn offset(text: &str) -> Option<i64> {
             .flatten()
             .filter(|n| *n <= max)
     };
-    Some(sign * (field(hours, 23)? * 3_600 + field(minutes, 59)? * 60))
+    let seconds = seconds_of(field(hours, 23)?, field(minutes, 59)?)?;
+    if west { seconds.checked_neg() } else { Some(seconds) }
+}
+
+fn seconds_of(hours: i64, minutes: i64) -> Option<i64> {
+    hours.checked_mul(3_600)?.checked_add(minutes.checked_mul(60)?)
 }
 
 fn days_in(year: i64, month: i64) -> i64 {
@@ -138,6 +144,7 @@ fn days_in(year: i64, month: i64) -> i64 {
 }
 
 /// Days since 1970-01-01 of a proleptic Gregorian date (H. Hinnant, "chrono-Compatible Low-Level Date Algorithms").
+#[expect(clippy::arithmetic_side_effects, reason = "a year of four digits keeps every term far from the bounds of i64")]
 fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
     let era = year.div_euclid(400);
@@ -146,6 +153,8 @@ fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
 }
 
+/// The reverse, for the days of the years 0 to 9999.
+#[expect(clippy::arithmetic_side_effects, reason = "a Timestamp is clamped to years of four digits, so every term is small")]
 fn civil_from_days(days: i64) -> (i64, i64, i64) {
     let days = days + 719_468;
     let era = days.div_euclid(146_097);

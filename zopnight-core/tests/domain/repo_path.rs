@@ -45,7 +45,7 @@ fn relations() {
 
 /// Every path that exists obeys the grammar, however it was made.
 fn is_legal(p: &RepoPath) -> bool {
-    RepoPath::parse(&p.to_string()).is_ok_and(|again| again == *p)
+    RepoPath::parse(p.as_str()).is_ok_and(|again| again == *p)
 }
 
 #[test]
@@ -60,7 +60,7 @@ proptest! {
         let (Ok(base), Ok(tail)) = (RepoPath::parse(&base), RepoPath::parse(&tail)) else { return Ok(()) };
         prop_assert!(is_legal(&base));
         prop_assert!(base.parent().as_ref().is_none_or(is_legal));
-        if let Ok(joined) = base.join(&tail.to_string()) {
+        if let Ok(joined) = base.join(tail.as_str()) {
             prop_assert!(is_legal(&joined));
             let components: Vec<&str> = base.components().chain(tail.components()).collect();
             prop_assert_eq!(joined.components().collect::<Vec<_>>(), components);
@@ -68,7 +68,7 @@ proptest! {
         }
         if let Some(relative) = base.relative_to(&tail) {
             prop_assert!(is_legal(&relative));
-            prop_assert_eq!(tail.join(&relative.to_string()).unwrap(), base);
+            prop_assert_eq!(tail.join(relative.as_str()).unwrap(), base);
         }
     }
 }
