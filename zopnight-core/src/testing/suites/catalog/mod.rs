@@ -6,6 +6,7 @@ pub mod events;
 pub mod jobs;
 pub mod reads;
 pub mod revisions;
+pub mod script;
 pub mod tenants;
 
 /// Stamps the catalog's cases; `store_suite!` calls it.
@@ -107,6 +108,12 @@ macro_rules! catalog_cases {
                 two_org_reads,
                 two_org_fuzz,
                 foreign_lease_is_lost,
+            ]
+        );
+        $crate::store_suite!(
+            @stamp $factory, catalog::script,
+            [
+                same_script_all_backends,
             ]
         );
     };

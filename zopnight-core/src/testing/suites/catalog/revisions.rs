@@ -1,11 +1,13 @@
 //! Pushes and moves.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::domain::{
     Applied, CancelJobs, Cause, DeliveryId, Expect, JobKind, JobState, Lane, RevisionChange, RevisionId, RevisionMove,
     RevisionOp, RevisionPatch, RevisionState, Stale,
 };
+use crate::ports::Store;
 use crate::testing::suites::fixtures::{
     attempt_id, cancel_job, commit, image, new_revision, open, org, revision_id, step, told, with_revision,
 };
@@ -174,12 +176,15 @@ pub async fn move_two_racers_one_wins(h: &dyn StoreHarness) {
     let kit = Kit::of(h);
     let app = kit.app(&org("a"), "shop").await;
     let ends = [RevisionState::Failed, RevisionState::Cancelled, RevisionState::Superseded, RevisionState::TimedOut];
-    let mut racers = Vec::new();
+    let mut changes = Vec::new();
     for n in 0..10 {
         let to = ends[n % ends.len()];
-        let (store, change) = (if n % 2 == 0 { h.store() } else { h.other() }, kit.moving(&app, app.first, to).await);
-        racers.push(tokio::spawn(async move { (to, store.apply(change).await.expect("a change is answered")) }));
+        changes.push((to, if n % 2 == 0 { h.store() } else { h.other() }, kit.moving(&app, app.first, to).await));
     }
+    let race = |(to, store, change): (RevisionState, Arc<dyn Store>, RevisionChange)| {
+        tokio::spawn(async move { (to, store.apply(change).await.expect("a change is answered")) })
+    };
+    let racers: Vec<_> = changes.into_iter().map(race).collect();
     let mut winners = Vec::new();
     for racer in racers {
         match racer.await.expect("a racer ends") {
