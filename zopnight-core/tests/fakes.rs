@@ -5,18 +5,21 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use zopnight_core::domain::{
-    BranchName, ChangedPaths, CommitInfo, CommitSha, Delivery, DeliveryId, Digest, ForgeId, IgnoreReason, ImageRepository,
-    IntegrationId, Namespace, OwnerName, PushEvent, RefEvent, RepoEvent, RepoInfo, RepoName, RepoRef, RepositoryId,
-    RunOutcome, RunRef, SecretSlot, SpaceId, Tag, Timestamp,
+    BranchName, ChangedPaths, CommitInfo, CommitSha, Delivery, DeliveryId, DeploymentId, Digest, ForgeId, IgnoreReason,
+    ImageRepository, IntegrationId, Namespace, OwnerName, PushEvent, RefEvent, RepoEvent, RepoInfo, RepoName, RepoRef,
+    RepositoryId, RunOutcome, RunRef, SecretSlot, SpaceId, Tag, Timestamp,
 };
 use zopnight_core::ports::{
-    BuildDispatcher, Clock, ClusterApplier, ImageResolver, RepoSource, WebhookDecoder, WebhookRequest,
+    BuildDispatcher, Clock, ClusterApplier, DeliveryLog, ImageResolver, RepoSource, StatusReporter, WebhookDecoder,
+    WebhookRequest,
 };
 use zopnight_core::testing::fakes::{FakeApplier, FakeDecoder, FakeDispatcher, FakeForge, FakeResolver, ManualClock};
 use zopnight_core::testing::suites::applier::ApplierHarness;
 use zopnight_core::testing::suites::build_dispatcher::DispatcherHarness;
+use zopnight_core::testing::suites::delivery_log::DeliveryLogHarness;
 use zopnight_core::testing::suites::repo_source::RepoSourceHarness;
 use zopnight_core::testing::suites::resolver::{IMAGE_MEDIA_TYPES, MAX_MANIFEST, ResolverHarness};
+use zopnight_core::testing::suites::status_reporter::{ReporterHarness, Shown};
 use zopnight_core::testing::suites::webhook_decoder::{DecoderHarness, Sample};
 
 fn clock() -> Arc<ManualClock> {
@@ -149,6 +152,48 @@ impl RepoSourceHarness for Forge {
 }
 
 zopnight_core::repo_source_suite!(forge, Forge::start);
+
+#[async_trait]
+impl DeliveryLogHarness for Forge {
+    fn log(&self) -> Arc<dyn DeliveryLog> {
+        Arc::<FakeForge>::clone(&self.0)
+    }
+    fn start(&self) -> Timestamp {
+        Timestamp::parse("2026-01-01T00:00:00Z").unwrap()
+    }
+    async fn record(&self, at: Timestamp, status: Option<u16>) -> DeliveryId {
+        let delivery = self.0.event(RepoEvent::Push(push("refs/heads/", "main", None, &commit())));
+        self.0.record_delivery(&delivery, at, status);
+        delivery.id
+    }
+    async fn redelivered(&self) -> Vec<DeliveryId> {
+        let log = self.0.deliveries().into_iter();
+        log.filter(|entry| entry.redeliveries > 0).map(|entry| entry.delivery.id).collect()
+    }
+    async fn deliver_again(&self, status: Option<u16>) {
+        for delivery in self.0.take_redelivered() {
+            self.0.record_answer(&delivery.id, status);
+        }
+    }
+}
+
+fn commit() -> CommitSha {
+    CommitSha::parse(&"1".repeat(40)).unwrap()
+}
+
+zopnight_core::delivery_log_suite!(delivery_log, Forge::start);
+
+#[async_trait]
+impl ReporterHarness for Forge {
+    fn reporter(&self) -> Arc<dyn StatusReporter> {
+        Arc::<FakeForge>::clone(&self.0)
+    }
+    async fn shown(&self, deployment: DeploymentId, commit: &CommitSha) -> Option<Shown> {
+        self.0.shown(deployment, commit).map(|report| Shown::of(report.state))
+    }
+}
+
+zopnight_core::status_reporter_suite!(reporter, Forge::start);
 
 struct Webhooks(Arc<FakeDecoder>);
 

@@ -12,8 +12,9 @@ use async_trait::async_trait;
 use self::history::Repo;
 use super::faults::{Faults, lock};
 use crate::domain::{
-    BranchName, ChangedPaths, CommitInfo, CommitSha, Delivery, DeliveryId, ForgeId, IntegrationId, OwnerName, PushEvent,
-    RefEvent, RepoEvent, RepoInfo, RepoName, RepoPath, RepoRef, RepositoryId, RevisionReport, SecretSlot, SkipToken, hex,
+    BranchName, ChangedPaths, CommitInfo, CommitSha, Delivery, DeliveryId, DeploymentId, ForgeId, IntegrationId, OwnerName,
+    PushEvent, RefEvent, RepoEvent, RepoInfo, RepoName, RepoPath, RepoRef, RepositoryId, RevisionReport, SecretSlot,
+    SkipToken, hex,
 };
 use crate::error::{Error, Result};
 use crate::ports::StatusReporter;
@@ -302,6 +303,13 @@ impl FakeForge {
     #[must_use]
     pub fn reports(&self) -> Vec<RevisionReport> {
         self.lock().reports.clone()
+    }
+
+    /// What the forge shows of a deployment at a commit: the last report.
+    #[must_use]
+    pub fn shown(&self, deployment: DeploymentId, commit: &CommitSha) -> Option<RevisionReport> {
+        let state = self.lock();
+        state.reports.iter().rev().find(|r| r.deployment == deployment && r.commit == *commit).cloned()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
