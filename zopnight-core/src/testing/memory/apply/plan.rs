@@ -84,20 +84,30 @@ impl Data {
         untouched.saturating_add(touched)
     }
 
+    /// Counts an event of a revision; `false` past its limit, unless the change ends the revision.
+    fn counts(&self, change: &RevisionChange, plan: &mut Plan, id: RevisionId) -> bool {
+        let touched = plan.revisions.values().find(|row| row.revision.id == id).map(|row| row.revision.number.get());
+        let number = touched.or_else(|| {
+            let row = self.planned(plan, id)?.clone();
+            let number = row.revision.number.get();
+            plan.revisions.insert(number, row);
+            Some(number)
+        });
+        let Some(row) = number.and_then(|number| plan.revisions.get_mut(&number)) else { return true };
+        let ends = super::revisions::moves(change).any(|step| step.id == id && step.to.is_terminal());
+        let counted = row.events < EVENTS_OF_REVISION || ends;
+        row.events = row.events.saturating_add(u32::from(counted));
+        counted
+    }
+
     fn plan_events(&self, change: &RevisionChange, plan: &mut Plan) {
         let row = self.catalog.row(&change.org, change.deployment);
         let mut seq = row.and_then(|r| r.events.last()).map_or(0, |e| e.seq);
         for event in &change.events {
             if let Some(id) = event.revision
-                && let Some(row) = self.planned(plan, id)
+                && !self.counts(change, plan, id)
             {
-                let mut row = row.clone();
-                let ends = change.moves_to_end(id);
-                if row.events >= EVENTS_OF_REVISION && !ends {
-                    continue;
-                }
-                row.events = row.events.saturating_add(1);
-                plan.revisions.insert(row.revision.number.get(), row);
+                continue;
             }
             seq = seq.saturating_add(1);
             plan.events.push(Event {
@@ -110,16 +120,6 @@ impl Data {
                 data: event.data.clone(),
             });
         }
-    }
-}
-
-trait MovesToEnd {
-    fn moves_to_end(&self, id: RevisionId) -> bool;
-}
-
-impl MovesToEnd for RevisionChange {
-    fn moves_to_end(&self, id: RevisionId) -> bool {
-        super::revisions::moves(self).any(|step| step.id == id && step.to.is_terminal())
     }
 }
 

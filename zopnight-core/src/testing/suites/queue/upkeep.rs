@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::domain::{
-    Budget, CancelJobs, DeploymentOp, JobError, JobKind, JobState, Lane, NewJob, Outcome, RevisionState, Scope,
+    Budget, CancelJobs, DeploymentOp, Finish, JobError, JobKind, JobState, Lane, NewJob, Outcome, RevisionState, Scope,
 };
 use crate::error::ErrorKind;
 use crate::testing::suites::fixtures::{
@@ -137,6 +137,82 @@ pub async fn purge_deleted_deployment_whole(h: &dyn StoreHarness) {
     let peek = h.peek().await;
     assert!(peek.revisions.iter().all(|r| r.deployment == kept.id) && peek.revisions.len() == 1);
     assert!(peek.events.iter().all(|e| e.deployment == kept.id) && peek.events.len() == 2);
+}
+
+/// Claims go on while others purge and promote: each job is claimed once, and nothing is lost.
+async fn claims_beside(h: &dyn StoreHarness, prepare: impl AsyncFnOnce(&Kit<'_>), ready: usize) {
+    let kit = Kit::of(h);
+    prepare(&kit).await;
+    let other = h.other();
+    let upkeep = tokio::spawn(async move {
+        let budget = Budget { time: Duration::from_millis(1), purge: true };
+        for _ in 0..20 {
+            other.maintain(&budget).await.expect("housekeeping is done");
+        }
+    });
+    let mut claimed = Vec::new();
+    while !upkeep.is_finished() {
+        claimed.extend(kit.claim(Lane::Build, 7).await);
+    }
+    upkeep.await.expect("housekeeping ends");
+    kit.maintain().await;
+    loop {
+        let leases = kit.claim(Lane::Build, 100).await;
+        if leases.is_empty() {
+            break;
+        }
+        claimed.extend(leases);
+    }
+    let mut ids: Vec<_> = claimed.iter().map(|lease| lease.id).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!((claimed.len(), ids.len()), (ready, ready));
+}
+
+/// A purge of old jobs does not disturb the claims of young ones.
+pub async fn claim_while_purge_runs(h: &dyn StoreHarness) {
+    let old = async |kit: &Kit<'_>| {
+        kit.enqueue_all(jobs(400)).await;
+        for _ in 0..4 {
+            let items = kit.claim(Lane::Build, 100).await;
+            let items = items.into_iter().map(|l| Finish { lease: l.job, outcome: Outcome::Done }).collect();
+            kit.store.finish(items).await.expect("a finish is answered");
+        }
+        kit.h.advance(3 * DAY);
+        kit.enqueue_all(jobs(200)).await;
+    };
+    claims_beside(h, old, 200).await;
+    assert_eq!(h.peek().await.count(JobState::Done), 0);
+}
+
+/// Jobs that become due are claimed once, whoever promotes them.
+pub async fn claim_while_promote_runs(h: &dyn StoreHarness) {
+    let due = async |kit: &Kit<'_>| {
+        kit.enqueue_all(jobs(300).into_iter().map(|job| job.after(HOUR)).collect()).await;
+        kit.enqueue_all(jobs(100)).await;
+        kit.h.advance(HOUR);
+    };
+    claims_beside(h, due, 400).await;
+}
+
+/// A call without time does a bounded part; calls go on where the last one stopped.
+pub async fn maintain_budget_is_kept(h: &dyn StoreHarness) {
+    let kit = Kit::of(h);
+    for _ in 0..4 {
+        kit.enqueue_all(jobs(500).into_iter().map(|job| job.after(HOUR)).collect()).await;
+    }
+    h.advance(HOUR);
+    let none = Budget { time: Duration::ZERO, purge: false };
+    let mut promoted = 0;
+    for round in 0..20 {
+        let done = kit.store.maintain(&none).await.expect("housekeeping is done");
+        assert!(done.promoted <= 1_000, "{done:?}");
+        promoted += done.promoted;
+        if round == 0 {
+            assert!(promoted < 2_000 && done.next_due == Some(Duration::ZERO), "the rest is still due: {done:?}");
+        }
+    }
+    assert_eq!((promoted + kit.maintain().await.promoted, h.peek().await.count(JobState::Ready)), (2_000, 2_000));
 }
 
 /// Housekeeping says how long until the next job is due.
