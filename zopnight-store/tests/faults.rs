@@ -27,8 +27,8 @@ struct Script {
 
 impl Hook for Script {
     fn at(&self, point: &Point) -> Act {
-        self.seen.lock().unwrap().push(*point);
-        let mut plan = self.plan.lock().unwrap();
+        self.seen.lock().expect("the script").push(*point);
+        let mut plan = self.plan.lock().expect("the script");
         match plan.take_if(|(at, _)| at == point) {
             Some((_, act)) => {
                 self.reached.notify_one();
@@ -175,11 +175,11 @@ impl World {
 /// The points of one transaction each, of one run of the operation.
 async fn points(operation: Operation) -> Vec<Point> {
     let world = World::new().await;
-    world.script.seen.lock().unwrap().clear();
-    let answer = world.run(operation).await.unwrap();
+    world.script.seen.lock().expect("the script").clear();
+    let answer = world.run(operation).await.expect("it runs");
     let changes = matches!(operation, Operation::Create | Operation::Push | Operation::Open);
     assert!(!changes || answer.starts_with("Committed"), "{operation:?}: {answer}");
-    let mut points = world.script.seen.lock().unwrap().clone();
+    let mut points = world.script.seen.lock().expect("the script").clone();
     let mut seen = std::collections::HashSet::new();
     points.retain(|p| seen.insert(*p));
     points

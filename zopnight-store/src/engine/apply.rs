@@ -66,7 +66,7 @@ async fn write(s: &mut Session, change: &RevisionChange) -> Result<Committed, St
         s.lock_org(&change.org).await?;
     }
     let (mut row, is_new) = deployment(s, change).await?;
-    step(s, &change.job).await?;
+    step(s, change).await?;
     let mut committed = Committed::default();
     let now = s.now().await?;
     operate(&mut row, &change.deployment_op, now);
@@ -205,14 +205,16 @@ fn stale(d: &Deployment, expect: Expect) -> Option<Stale> {
     expect.config_version.is_some_and(|v| v != d.config_version).then_some(Stale::ConfigVersion)
 }
 
-/// Step 5: the lease must be held; a finished job ends here, so that its keys are free for the new jobs.
-async fn step(s: &mut Session, job: &JobStep) -> Result<(), StoreError> {
-    let (lease, outcome) = match job {
+/// Step 5: the lease must be held, on a job of the change's org or the system's; a finished job ends here, so that its keys
+/// are free for the new jobs.
+async fn step(s: &mut Session, change: &RevisionChange) -> Result<(), StoreError> {
+    let (lease, outcome) = match &change.job {
         JobStep::None => return Ok(()),
         JobStep::Hold(lease) => (*lease, None),
         JobStep::Finish(lease, outcome) => (*lease, Some(outcome)),
     };
     let row = s.briefs(&[lease.seq]).await?.pop();
+    let row = row.filter(|job| job.org.is_empty() || job.org == change.org.as_str());
     match (judge(row.as_ref(), lease), outcome) {
         (Held::Yes(_), None) => Ok(()),
         (Held::Yes(job), Some(outcome)) => {
