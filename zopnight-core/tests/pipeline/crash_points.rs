@@ -7,7 +7,7 @@ use zopnight_core::domain::Timestamp;
 use zopnight_core::ports::Store;
 use zopnight_core::testing::fakes::ManualClock;
 use zopnight_core::testing::memory::MemoryStore;
-use zopnight_core::testing::sim::{FreshStore, push_to_live};
+use zopnight_core::testing::sim::{Fault, FreshStore, push_to_live};
 
 struct Memory;
 
@@ -19,8 +19,27 @@ impl FreshStore for Memory {
     }
 }
 
+async fn survives(fault: Fault) {
+    let runs = push_to_live(&Memory, fault).await;
+    assert!(runs >= 25, "only {runs} runs: the path makes more store calls than that");
+}
+
 #[tokio::test(start_paused = true)]
-async fn push_to_live_survives_every_fault_at_every_store_call() {
-    let runs = push_to_live(&Memory).await;
-    assert!(runs >= 4 * 25, "only {runs} runs: the path makes more store calls than that");
+async fn push_to_live_survives_a_kill_before_each_store_call() {
+    survives(Fault::Before).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn push_to_live_survives_a_kill_after_each_store_call() {
+    survives(Fault::After).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn push_to_live_survives_an_error_at_each_store_call() {
+    survives(Fault::Error).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn push_to_live_survives_a_lost_answer_at_each_store_call() {
+    survives(Fault::Lost).await;
 }
