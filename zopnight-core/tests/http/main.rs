@@ -1,0 +1,8 @@
+//! The routes over real HTTP: a server on a loopback port, a client that writes requests byte by byte.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+mod client;
+mod contract;
+mod errors;
+mod host;
+mod tenancy;
