@@ -124,8 +124,8 @@ fn a_head_commit_that_is_not_the_head_is_not_believed() {
 #[test]
 fn a_new_branch_at_an_old_commit() {
     let zeros64 = "0".repeat(64);
-    for zeros in [ZEROS, &zeros64] {
-        let body = with(with(push(), "/before", json!(zeros)), "/created", json!(true));
+    for (zeros, created) in [(ZEROS, true), (&*zeros64, true), (ZEROS, false)] {
+        let body = with(with(push(), "/before", json!(zeros)), "/created", json!(created));
         let push = pushed(&with(body, "/commits", json!([])));
         assert!(push.created && push.before.is_none());
         assert_eq!(push.changed, ChangedPaths::Unknown("the ref is new"));

@@ -235,6 +235,7 @@ fn step_7_one_plain_json_object() {
         text.replacen("\"ref\"", "\"after\":\"x\",\"ref\"", 1),
         text.replacen("\"private\"", "\"private\":true,\"private\"", 1),
         text.replacen("\"added\"", "\"added\":[],\"added\"", 1),
+        text.replacen("\"distinct\"", "\"id\":\"x\",\"distinct\"", 1),
     ] {
         refused_text("push", &bad);
     }
