@@ -1,5 +1,6 @@
 //! Charts: the embedded service chart, or one from a directory.
 
+mod kube_version;
 pub(crate) mod load;
 
 use std::path::PathBuf;
@@ -103,6 +104,19 @@ impl Chart {
     #[must_use]
     pub fn warnings(&self) -> &[String] {
         &self.warnings
+    }
+
+    /// Refuses a server whose version the chart does not take.
+    pub(crate) fn check_kube_version(&self, version: &str) -> Result<()> {
+        let constraint = self.metadata.kube_version.as_str();
+        if constraint.is_empty() {
+            return Ok(());
+        }
+        match kube_version::satisfies(version, constraint) {
+            Some(true) => Ok(()),
+            Some(false) => Err(invalid(format!("the chart needs Kubernetes {constraint}, the server has {version}"))),
+            None => Err(invalid(format!("Chart.yaml: kubeVersion {constraint:?} cannot be read"))),
+        }
     }
 
     pub(crate) const fn metadata(&self) -> &Metadata {

@@ -95,6 +95,7 @@ pub(crate) fn render_until(
     options: &RenderOptions,
     cancelled: Arc<AtomicBool>,
 ) -> Result<Rendered> {
+    chart.check_kube_version(&options.kube_version)?;
     let target = &request.target;
     let operator = values::operator_values(&options.base_values, target.release.as_str(), target.namespace.as_str());
     let below = values::lay_over(chart.values(), &operator, true);
@@ -241,4 +242,75 @@ fn root(chart: &Chart, request: &ReleaseRequest, values: &Json, options: &Render
         "Template": { "Name": template, "BasePath": format!("{}/templates", metadata.name) },
         "Subcharts": {},
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chart::ChartSource;
+    use crate::testkit::request;
+
+    /// A chart folder with these templates.
+    fn folder(meta: &str, templates: &[(&str, &str)]) -> (tempfile::TempDir, Arc<Chart>) {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::create_dir(root.path().join("templates")).unwrap();
+        let head = "apiVersion: v2\nname: other\nversion: 1.0.0\n";
+        std::fs::write(root.path().join("Chart.yaml"), [head, meta].concat()).unwrap();
+        for (name, text) in templates {
+            std::fs::write(root.path().join("templates").join(name), text).unwrap();
+        }
+        let chart = Chart::load(&ChartSource::Directory(root.path().to_owned())).unwrap();
+        (root, chart)
+    }
+
+    fn fails(meta: &str, template: &str) -> Error {
+        let (_root, chart) = folder(meta, &[("x.yaml", template)]);
+        render(&chart, &request(3), &RenderOptions::default()).unwrap_err()
+    }
+
+    #[test]
+    fn what_a_template_says_reaches_the_caller() {
+        let error = fails("", "{{ fail \"set a port\" }}");
+        assert_eq!(error.kind(), ErrorKind::Invalid);
+        assert!(error.message().contains("templates/x.yaml") && error.message().contains("set a port"), "{error}");
+        assert_eq!(fails("", "kind: [").kind(), ErrorKind::Invalid);
+        assert_eq!(fails("", "just text").kind(), ErrorKind::Invalid);
+    }
+
+    #[test]
+    fn hooks_and_other_servers_are_refused() {
+        let hook = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: x\n  annotations: {helm.sh/hook: pre-install}\n";
+        let error = fails("", hook);
+        assert_eq!(error.kind(), ErrorKind::Unsupported);
+        assert!(error.message().contains("ConfigMap/x") && error.message().contains("HelmCli"), "{error}");
+        let error = fails("kubeVersion: '>=1.99.0-0'\n", "");
+        assert_eq!(error.kind(), ErrorKind::Invalid);
+        assert!(error.message().contains(">=1.99.0-0"), "{error}");
+    }
+
+    /// The pods of a chart that knows nothing of revisions carry ours, in the manifest too.
+    #[test]
+    fn pods_of_another_chart_are_marked_in_the_manifest() {
+        let deployment =
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: x}\nspec: {template: {metadata: {annotations: }}}\n";
+        let (_root, chart) = folder("", &[("x.yaml", deployment), ("NOTES.txt", "noted {{ .Release.Name }}")]);
+        let rendered = render(&chart, &request(3), &RenderOptions::default()).unwrap();
+        let annotations = "/spec/template/metadata/annotations";
+        let read = object::parse_manifest(&rendered.manifest).unwrap();
+        assert_eq!(read, rendered.objects);
+        assert_eq!(read[0].text(&[annotations, "/zopnight.dev~1revision"].concat()), Some("3"));
+        let checksum = |r: &Rendered| r.objects[0].text(&[annotations, "/checksum~1values"].concat()).unwrap().to_owned();
+        let mut changed = request(3);
+        changed.runtime.replicas = zopnight_core::domain::Replicas { min: 2, max: 2 };
+        assert_ne!(checksum(&rendered), checksum(&render(&chart, &changed, &RenderOptions::default()).unwrap()));
+        assert_eq!(rendered.notes, "noted web-0123456789");
+    }
+
+    #[test]
+    fn a_cancelled_rendering_ends() {
+        let chart = crate::testkit::chart();
+        let cancelled = Arc::new(AtomicBool::new(true));
+        let error = render_until(&chart, &request(1), &RenderOptions::default(), cancelled).unwrap_err();
+        assert!(error.message().contains("too long"), "{error}");
+    }
 }
