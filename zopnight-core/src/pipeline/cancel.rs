@@ -8,7 +8,7 @@ use crate::domain::{
 use crate::error::{Error, Result};
 
 use super::create::accepted_event;
-use super::decide::{Written, until_settled};
+use super::decide::{Written, check_not_deleting, until_settled};
 use super::rollback::restored;
 use super::{Accepted, Pipeline, RequestContext};
 
@@ -30,6 +30,7 @@ impl Pipeline {
             if state == RevisionState::Cancelled {
                 return self.accepted(&request.org, id, Some(revision), false).await.map(Some);
             }
+            check_not_deleting("revision.cancel", &deployment.deployment)?;
             let reason = Reason::new("cancelled", "the revision was cancelled");
             let event = NewEvent::new(EventKind::CancelRequested, "a cancel was asked for").of(revision).by(&request.actor);
             let base = RevisionChange::new(request.org.clone(), id)

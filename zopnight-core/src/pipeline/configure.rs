@@ -9,7 +9,7 @@ use crate::ports::repo_source::head;
 
 use super::access::ours_to_mend;
 use super::create::{check_faults, warn_secrets};
-use super::decide::{Written, until_settled};
+use super::decide::{Written, check_not_deleting, until_settled};
 use super::redeploy::again;
 use super::{Accepted, ConfigChange, Pipeline, RequestContext};
 
@@ -35,6 +35,7 @@ impl Pipeline {
         let revision = self.new_revision_id();
         until_settled("deployment.configure", async || {
             let view = self.store().deployment(&request.org, id).await?;
+            check_not_deleting("deployment.configure", &view.deployment)?;
             if wanted.config_version.is_some_and(|v| v != view.deployment.config_version) {
                 let message = "the configuration was changed meanwhile";
                 return Err(Error::conflict("deployment.configure", "config_version_conflict", message));

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use crate::domain::{Applied, QuotaKind, RevisionChange};
+use crate::domain::{Applied, Deployment, QuotaKind, RevisionChange};
 use crate::error::{Error, ErrorKind, Result, Retry};
 
 use super::Pipeline;
@@ -46,6 +46,14 @@ impl Pipeline {
             refused => Err(refusal(operation, &refused)),
         }
     }
+}
+
+/// Refuses what is asked of a deployment that is being removed.
+pub(super) fn check_not_deleting(operation: &'static str, deployment: &Deployment) -> Result<()> {
+    if deployment.deleting_at.is_some() {
+        return Err(refusal(operation, &Applied::Deleting));
+    }
+    Ok(())
 }
 
 /// An answer other than those above as an error.

@@ -11,7 +11,7 @@ use crate::ports::{At, SnapshotRequest};
 
 use super::access::ours_to_mend;
 use super::create::accepted_event;
-use super::decide::{Written, until_settled};
+use super::decide::{Written, check_not_deleting, until_settled};
 use super::{Accepted, Pipeline, RedeployRequest, RequestContext};
 
 impl Pipeline {
@@ -26,6 +26,7 @@ impl Pipeline {
         }
         let revision = self.new_revision_id();
         let fresh = self.store().deployment(&request.org, id).await?.deployment;
+        check_not_deleting("deployment.redeploy", &fresh)?;
         self.check_integration(&request.org, &fresh.source.integration).await?;
         let commit = match (&what.commit, what.reuse_image) {
             (_, true) => None,

@@ -8,7 +8,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::ports::ResolveRequest;
 
 use super::access::ours_to_mend;
-use super::decide::{Written, until_settled};
+use super::decide::{Written, check_not_deleting, until_settled};
 use super::{Accepted, Pipeline, RequestContext, RollbackTo};
 
 impl Pipeline {
@@ -23,6 +23,7 @@ impl Pipeline {
         }
         let revision = self.new_revision_id();
         let view = self.store().deployment(&request.org, id).await?;
+        check_not_deleting("deployment.rollback", &view.deployment)?;
         let target = self.rollback_target(request, &view, to).await?;
         let image = self.still_there(&target).await?;
         until_settled("deployment.rollback", async || {

@@ -9,7 +9,7 @@ use axum::middleware::{Next, from_fn};
 use axum::response::Response;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
-use zopnight_core::domain::{Actor, ActorKind, IntegrationId, Lane, OrgId, Timestamp, Want, WorkerId};
+use zopnight_core::domain::{Actor, ActorKind, IntegrationId, OrgId, Timestamp};
 use zopnight_core::http::{HttpConfig, ingress_routes, tenant_routes};
 use zopnight_core::pipeline::Pipeline;
 use zopnight_core::ports::Store;
@@ -123,16 +123,6 @@ impl Host {
     pub(crate) async fn work(&self) {
         let queue: Arc<dyn Store> = Arc::clone(&self.world.store);
         self.world.worker(queue, &self.pipeline).drain_once().await;
-    }
-
-    /// Takes the job that is due next away from every worker.
-    pub(crate) async fn take(&self, lane: Lane) {
-        let request = zopnight_core::domain::ClaimRequest {
-            worker: WorkerId::parse("test").unwrap(),
-            want: vec![Want { lane, max: 1 }],
-            lease: std::time::Duration::from_secs(30),
-        };
-        self.world.store.claim(&request).await.unwrap();
     }
 
     /// Pushes to `main` and delivers the webhook by the pipeline.

@@ -3,6 +3,9 @@
 
 mod client;
 mod contract;
+mod deployments;
 mod errors;
 mod host;
+mod idempotency;
+mod ingress;
 mod tenancy;

@@ -56,7 +56,7 @@ async fn a_foreign_id_is_an_unknown_one() {
     host.world.tenants.grants().grant_integration(&bolt, IntegrationId::parse("int_bolt").unwrap());
     let as_bolt = async |request: &Request| {
         let calls = host.store.calls();
-        let answer = request.clone().header("x-test-org", "bolt").header("x-request-id", "r").send(host.address).await;
+        let answer = request.clone().header("x-test-org", "bolt").header("x-request-id", "rid-1").send(host.address).await;
         (answer.timeless(), host.store.calls() - calls)
     };
     let (foreign, unknown) = (routes(&id, &revision), routes(UNKNOWN, UNKNOWN));
