@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::options::MemoryOptions;
 use crate::domain::{
-    AppName, AttemptId, BuildAttempt, Deployment, DeploymentId, DeploymentRef, DeploymentView, Event, IdempotencyRecord,
-    IdempotencyRef, LogSource, LogTail, OrgId, Revision, RevisionId, RevisionView, Timestamp,
+    AppName, AttemptId, BranchKey, BuildAttempt, Deployment, DeploymentId, DeploymentRef, DeploymentView, Event,
+    IdempotencyRecord, IdempotencyRef, LogSource, LogTail, OrgId, Revision, RevisionId, RevisionView, Source, Timestamp,
 };
 use crate::testing::peek::{AttemptPeek, DeploymentPeek, EventPeek, Peek, RevisionPeek};
 
@@ -32,6 +32,8 @@ pub(super) struct Catalog {
     pub(super) deployments: BTreeMap<DeploymentRef, DeploymentRow>,
     pub(super) names: HashMap<(OrgId, AppName), DeploymentId>,
     pub(super) live: HashMap<OrgId, usize>,
+    /// Live deployments with auto_deploy, by what they follow.
+    pub(super) followers: HashMap<BranchKey, BTreeSet<DeploymentRef>>,
     /// Where a revision is: its deployment and its number there.
     pub(super) places: HashMap<(OrgId, RevisionId), (DeploymentId, u32)>,
     pub(super) attempts: HashMap<(OrgId, AttemptId), BuildAttempt>,
@@ -59,6 +61,17 @@ impl Catalog {
 
     pub(super) fn open_attempts(&self, org: &OrgId) -> usize {
         self.open.get(org).map_or(0, BTreeSet::len)
+    }
+
+    /// Whether the row stands in the index of what it follows.
+    pub(super) fn follow(&mut self, at: &DeploymentRef, source: &Source, follows: bool) {
+        let key = BranchKey { forge: source.forge.clone(), repository: source.repository, branch: source.branch.clone() };
+        let followers = self.followers.entry(key).or_default();
+        if follows {
+            followers.insert(at.clone());
+        } else {
+            followers.remove(at);
+        }
     }
 
     pub(super) fn put_attempt(&mut self, org: &OrgId, attempt: BuildAttempt) {

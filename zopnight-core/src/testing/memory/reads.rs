@@ -98,11 +98,8 @@ impl Data {
     }
 
     pub(super) fn following(&self, key: &BranchKey, after: Option<&DeploymentRef>) -> Vec<DeploymentRef> {
-        let follows = |row: &DeploymentRow| {
-            let source = &row.deployment.source;
-            source.repository == key.repository && source.forge == key.forge && source.branch == key.branch
-        };
-        self.tracked(after).filter(|(_, row)| follows(row)).map(|(at, _)| at.clone()).take(SWEEP).collect()
+        let followers = self.catalog.followers.get(key).into_iter().flatten();
+        followers.filter(|at| after.is_none_or(|after| *at > after)).take(SWEEP).cloned().collect()
     }
 
     fn tracked<'a>(

@@ -74,9 +74,10 @@ impl Data {
 
     /// Free slots that no job on its way to open an attempt is about to take.
     fn unclaimed_slots(&self, scope: &Scope) -> usize {
-        let on_the_way = self.line.jobs.iter().filter(|row| {
-            row.job.scope == *scope && row.lane() == Lane::Build && matches!(row.state, JobState::Ready | JobState::Leased)
-        });
+        let jobs = &self.line.jobs;
+        let ready = jobs.ready.get(&Lane::Build).into_iter().flatten().map(|(_, seq)| *seq);
+        let rows = ready.chain(jobs.leased.iter().copied()).filter_map(|seq| jobs.get(seq));
+        let on_the_way = rows.filter(|row| row.job.scope == *scope && row.lane() == Lane::Build);
         let open = scope.org().map_or(0, |org| self.catalog.open_attempts(org));
         let limit = usize::try_from(self.options.build_slots_per_org).unwrap_or(usize::MAX);
         limit.saturating_sub(open).saturating_sub(on_the_way.count())

@@ -74,7 +74,13 @@ impl Catalog {
             *live = live.saturating_sub(1);
             self.names.remove(&name);
         }
-        let row = self.deployments.entry(DeploymentRef { org, id }).or_insert_with(|| DeploymentRow {
+        let at = DeploymentRef { org, id };
+        if let Some(old) = self.deployments.get(&at).map(|row| row.deployment.source.clone()) {
+            self.follow(&at, &old, false);
+        }
+        let follows = plan.deployment.source.auto_deploy && plan.deployment.deleting_at.is_none() && !plan.gone;
+        self.follow(&at, &plan.deployment.source, follows);
+        let row = self.deployments.entry(at).or_insert_with(|| DeploymentRow {
             deployment: plan.deployment.clone(),
             deleted_at: None,
             revisions: std::collections::BTreeMap::new(),
