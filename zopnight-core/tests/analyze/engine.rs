@@ -130,3 +130,9 @@ fn the_first_reads_are_few_and_below_the_root() {
     assert!(reads.len() <= 200 && reads.iter().all(|p| p.relative_to(&path("a/b")).is_some()));
     assert_eq!(reads.first().map(|p| p.as_str()), Some("a/b/package.json"));
 }
+
+fn native() -> Arc<dyn Analyzer> {
+    Arc::new(StackAnalyzer::default())
+}
+
+zopnight_core::analyzer_suite!(suite, native());

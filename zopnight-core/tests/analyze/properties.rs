@@ -139,7 +139,7 @@ proptest! {
     fn noise_changes_nothing(files in trees()) {
         let tree = build(&files);
         let noisy = tree.clone()
-            .put("node_modules/left/package.json", "{}").put("docs/server.js", "app.listen(1)").put("coverage/main.py", "x");
+            .put("node_modules/left/package.json", "{}").put("docs/server.rb", "set :port, 1").put("coverage/main.py", "x");
         let with_modules = files.iter().any(|(path, _)| path.starts_with("node_modules"));
         let (plain, noisy) = (run(Arc::new(tree), ".", &[]).unwrap(), run(Arc::new(noisy), ".", &[]).unwrap());
         prop_assert_eq!(&plain.suggested_port, &noisy.suggested_port);

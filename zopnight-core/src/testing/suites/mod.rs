@@ -1,5 +1,6 @@
 //! Conformance suites: functions over a port, stamped into one test a case by a macro line.
 
+pub mod analyzer;
 pub mod applier;
 pub mod build_dispatcher;
 pub mod catalog;
