@@ -56,6 +56,12 @@ pub struct SourceSpec {
 }
 
 impl SourceSpec {
+    /// The root of a repository at its default branch, where every push makes a revision.
+    #[must_use]
+    pub fn new(integration: IntegrationId, owner: OwnerName, repo: RepoName) -> Self {
+        Self { integration, owner, repo, branch: None, root_path: RepoPath::root(), auto_deploy: true }
+    }
+
     /// The repository, its id not known yet.
     #[must_use]
     pub fn repo_ref(&self) -> RepoRef {
@@ -78,6 +84,14 @@ pub struct DeploymentSpec {
     pub space: SpaceId,
     /// `None` = the grant's default.
     pub namespace: Option<Namespace>,
+}
+
+impl DeploymentSpec {
+    /// A deployment with default build and runtime, in the space's default namespace.
+    #[must_use]
+    pub fn new(name: AppName, source: SourceSpec, space: SpaceId) -> Self {
+        Self { name, source, build: BuildSpec::default(), runtime: RuntimeSpec::default(), space, namespace: None }
+    }
 }
 
 /// A change of configuration: absent parts stay.
