@@ -67,3 +67,8 @@ pub use connect::connect;
 pub use migrate::Migrated;
 pub use options::{Migrate, StoreOptions, Synchronous};
 pub use sqlite::SqliteStore;
+
+/// The README's example compiles and runs.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
