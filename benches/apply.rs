@@ -82,21 +82,35 @@ impl Bare {
         let id = self.n.to_be_bytes().to_vec();
         let snapshot = "x".repeat(600);
         let mut connection = self.pool.acquire().await?;
-        sqlx::query("SELECT id, number, state, snapshot FROM revisions WHERE number = ?").bind(self.n - 1).fetch_all(&mut *connection).await?;
+        sqlx::query("SELECT id, number, state, snapshot FROM revisions WHERE number = ?")
+            .bind(self.n - 1)
+            .fetch_all(&mut *connection)
+            .await?;
         let mut tx = connection.begin().await?;
         sqlx::query("SELECT version FROM deployments WHERE id = 1").fetch_one(&mut *tx).await?;
-        sqlx::query("INSERT INTO revisions VALUES (?, ?, 'queued', ?)").bind(&id).bind(self.n).bind(&snapshot).execute(&mut *tx).await?;
+        sqlx::query("INSERT INTO revisions VALUES (?, ?, 'queued', ?)")
+            .bind(&id)
+            .bind(self.n)
+            .bind(&snapshot)
+            .execute(&mut *tx)
+            .await?;
         sqlx::query("UPDATE revisions SET state = 'superseded' WHERE number = ?").bind(self.n - 1).execute(&mut *tx).await?;
         for event in 0..2 {
             let seq = self.n * 2 + event;
-            sqlx::query("INSERT INTO events VALUES (?, 'revision.queued', 'a revision', '{}')").bind(seq).execute(&mut *tx).await?;
+            sqlx::query("INSERT INTO events VALUES (?, 'revision.queued', 'a revision', '{}')")
+                .bind(seq)
+                .execute(&mut *tx)
+                .await?;
         }
         sqlx::query("INSERT INTO jobs (id, lane, state, place, payload) VALUES (?, 'build', 'ready', ?, '{}')")
             .bind(&id)
             .bind(self.n)
             .execute(&mut *tx)
             .await?;
-        sqlx::query("UPDATE deployments SET version = version + 1, newest = ? WHERE id = 1").bind(&id).execute(&mut *tx).await?;
+        sqlx::query("UPDATE deployments SET version = version + 1, newest = ? WHERE id = 1")
+            .bind(&id)
+            .execute(&mut *tx)
+            .await?;
         tx.commit().await
     }
 }

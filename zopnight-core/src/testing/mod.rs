@@ -4,5 +4,8 @@ pub mod fakes;
 pub mod memory;
 pub mod peek;
 pub mod sim;
+mod skip;
 pub mod suites;
 pub mod tree;
+
+pub use skip::skipped;

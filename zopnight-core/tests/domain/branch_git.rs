@@ -106,7 +106,7 @@ fn git_accepts(name: &str) -> bool {
 #[test]
 fn five_thousand_names_get_the_verdict_of_git_and_our_own_rules() {
     if Command::new("git").arg("--version").output().is_err() {
-        println!("skipped: there is no git on PATH to compare with");
+        zopnight_core::testing::skipped("there is no git on PATH to compare with");
         return;
     }
     let names = names(5_000);

@@ -66,8 +66,7 @@ fn is_its_row(name: &str, payload: &Value, event: &RepoEvent) -> bool {
 #[test]
 fn every_published_example_gives_its_row() {
     let Some(dir) = variable("ZOPNIGHT_WEBHOOKS_DIR") else {
-        assert_ne!(variable("ZOPNIGHT_REQUIRE_SERVICES").as_deref(), Some("1"), "ZOPNIGHT_WEBHOOKS_DIR is needed");
-        println!("skipped: ZOPNIGHT_WEBHOOKS_DIR is not set");
+        zopnight_core::testing::skipped("ZOPNIGHT_WEBHOOKS_DIR is not set");
         return;
     };
     let examples = examples(Path::new(&dir));
