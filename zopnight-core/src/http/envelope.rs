@@ -10,11 +10,12 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use tokio::time::Instant;
+use tracing::Instrument;
 
 use super::error::ApiError;
 use super::panics::caught;
 use super::state::App;
-use crate::domain::uuid_v7;
+use crate::domain::{OrgId, uuid_v7};
 use crate::pipeline::Pipeline;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -68,9 +69,14 @@ pub(super) async fn envelope(State(app): State<App>, request: Request, next: Nex
     let method = request.method().clone();
     let path = request.extensions().get::<MatchedPath>();
     let route = path.map_or_else(|| "unmatched".to_owned(), |p| p.as_str().to_owned());
-    let began = Instant::now();
-    let answer = caught(next.run(request)).await.unwrap_or_else(|_| ApiError::panicked().into_response());
-    let mut response = finished(answer, &id, &route);
+    let org = request.extensions().get::<OrgId>().map(tracing::field::display);
+    let (status, request_id) = (tracing::field::Empty, id.as_str());
+    let span = tracing::info_span!("zopnight.http.request", route, %method, status, request_id, org);
+    let (began, _one_more) = (Instant::now(), InFlight::begin());
+    let answer = caught(next.run(request).instrument(span.clone())).await;
+    let answer = answer.unwrap_or_else(|_| ApiError::panicked().into_response());
+    let mut response = span.in_scope(|| finished(answer, &id, &route));
+    span.record("status", response.status().as_u16());
     let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::from_str(&id) {
         headers.insert(REQUEST_ID, id);
@@ -79,6 +85,22 @@ pub(super) async fn envelope(State(app): State<App>, request: Request, next: Nex
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     count(route, &method, response.status(), began);
     response
+}
+
+/// Counts a request while it lasts, also one that its client gave up.
+struct InFlight;
+
+impl InFlight {
+    fn begin() -> Self {
+        metrics::gauge!("zopnight_http_in_flight").increment(1.0);
+        Self
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        metrics::gauge!("zopnight_http_in_flight").decrement(1.0);
+    }
 }
 
 /// The caller's id where it is one, else a fresh one.

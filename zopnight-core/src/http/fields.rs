@@ -4,15 +4,23 @@ use axum::extract::Query;
 use axum::http::Uri;
 use serde_json::{Map, Value};
 
+use crate::domain::text::cut;
 use crate::error::{Error, Result};
+
+/// Most faults that are told at once, so that an answer never grows far beyond its request.
+const MAX_FAULTS: usize = 100;
+/// Longest field name that is repeated to the client, in characters.
+const MAX_NAME: usize = 100;
 
 /// What is wrong with a request, field by field.
 #[derive(Debug, Default)]
 pub(super) struct Faults(Vec<(String, String)>);
 
 impl Faults {
-    pub(super) fn add(&mut self, field: impl Into<String>, rule: impl Into<String>) {
-        self.0.push((field.into(), rule.into()));
+    pub(super) fn add(&mut self, field: impl AsRef<str>, rule: impl Into<String>) {
+        if self.0.len() < MAX_FAULTS {
+            self.0.push((cut(field.as_ref(), MAX_NAME), rule.into()));
+        }
     }
 
     /// Notes the rule that `parsed` broke.
@@ -148,7 +156,7 @@ impl Fields {
     /// Notes every member that nobody took.
     pub(super) fn finish(self, faults: &mut Faults) {
         for key in self.members.keys() {
-            faults.add(crate::domain::text::cut(&self.name(key), 100), "unknown field");
+            faults.add(self.name(key), "unknown field");
         }
     }
 }

@@ -11,6 +11,7 @@ use super::body::{is_json, read};
 use super::error::{ApiError, ApiResult};
 use super::state::App;
 use crate::callback::CallbackRefusal;
+use crate::domain::text::cut;
 use crate::error::Error;
 
 /// Deepest nesting of a body.
@@ -134,7 +135,7 @@ impl<'de> Visitor<'de> for Strict {
         while let Some(key) = members.next_key::<String>()? {
             let value = members.next_value_seed(inner)?;
             if object.contains_key(&key) {
-                return Err(A::Error::custom(format!("the key {key:?} is there twice")));
+                return Err(A::Error::custom(format!("the key {:?} is there twice", cut(&key, 64))));
             }
             object.insert(key, value);
         }

@@ -28,7 +28,7 @@
 //! }
 //! ```
 //!
-//! Events and logs are answered as JSON whatever `Accept` says: there is no event stream yet.
+//! Events and logs are answered as JSON whatever `Accept` says: there is no event stream yet, and no OpenAPI document.
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 
 mod analyze;

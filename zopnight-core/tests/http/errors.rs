@@ -197,6 +197,20 @@ async fn every_bad_field_is_named_at_once() {
 }
 
 #[tokio::test]
+async fn an_answer_does_not_repeat_a_whole_request() {
+    let host = Host::start().await;
+    let many: Vec<String> = (0..20_000).map(|n| format!(r#""k{n}": 0"#)).collect();
+    let answer = host.post("/analyze", &format!("{{{}}}", many.join(","))).await;
+    assert_eq!((answer.status, answer.fields().len()), (400, 100));
+    let long = "x".repeat(100_000);
+    for body in [format!(r#"{{"{long}": 1}}"#), format!(r#"{{"{long}": 1, "{long}": 1}}"#)] {
+        let answer = host.post("/analyze", &body).await;
+        assert_eq!(answer.status, 400);
+        assert!(answer.body.len() < 1_000, "{}", answer.body.len());
+    }
+}
+
+#[tokio::test]
 async fn bodies_over_the_limit_are_413_and_not_read_on() {
     let config = HttpConfig::builder().json_body_limit(4_096).callback_body_limit(8_192).webhook_body_limit(65_536);
     let host = Host::with(config.build().unwrap()).await;

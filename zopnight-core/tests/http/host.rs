@@ -53,7 +53,7 @@ impl Host {
     /// The world of the printed examples: org `acme` sees `acme/checkout` through `int_github_001`.
     pub(crate) fn world() -> (World, MemoryStore) {
         let clock = ManualClock::new(Timestamp::from_secs(START));
-        let memory = MemoryStore::new(clock.clone());
+        let memory = MemoryStore::new(Arc::<ManualClock>::clone(&clock));
         let mut world = World::new(Arc::new(memory.clone()), clock);
         let integration = IntegrationId::parse(INTEGRATION).unwrap();
         let old = std::mem::replace(&mut world.repo.integration, integration.clone());
