@@ -1,6 +1,7 @@
 //! Storing jobs, or folding them into those that are there.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::time::Duration;
 
 use zopnight_core::domain::{Enqueued, JobId, JobState, Lane, NewJob};
 use zopnight_core::{Error, Result};
@@ -54,7 +55,8 @@ type Key<'a> = (&'a str, &'a str);
 /// What a job becomes.
 enum Fate {
     Folded(JobId),
-    Stored(JobState),
+    /// In this state, delayed by so much.
+    Stored(JobState, Duration),
 }
 
 /// Stores `jobs` in their order. They were checked.
@@ -65,7 +67,7 @@ pub(super) async fn store(s: &mut Session, jobs: &[NewJob]) -> Result<Vec<Enqueu
     let fates = fates(s, jobs).await?;
     let mut lines: BTreeMap<(&str, Lane), i64> = BTreeMap::new();
     for (job, fate) in jobs.iter().zip(&fates) {
-        if matches!(fate, Fate::Stored(JobState::Ready)) {
+        if matches!(fate, Fate::Stored(JobState::Ready, _)) {
             let n = lines.entry(line(job)).or_default();
             *n = n.saturating_add(1);
         }
@@ -77,12 +79,12 @@ pub(super) async fn store(s: &mut Session, jobs: &[NewJob]) -> Result<Vec<Enqueu
     let mut rows = Vec::with_capacity(jobs.len());
     let mut answers = Vec::with_capacity(jobs.len());
     for (job, fate) in jobs.iter().zip(fates) {
-        let state = match fate {
+        let (state, delay) = match fate {
             Fate::Folded(id) => {
                 answers.push(Enqueued { id, folded: true });
                 continue;
             }
-            Fate::Stored(state) => state,
+            Fate::Stored(state, delay) => (state, delay),
         };
         let place = match state {
             JobState::Ready => lines.get_mut(&line(job)).map_or(0, |turn| {
@@ -92,7 +94,7 @@ pub(super) async fn store(s: &mut Session, jobs: &[NewJob]) -> Result<Vec<Enqueu
             }),
             JobState::Delayed => {
                 s.wakes();
-                now.plus(job.delay).as_micros()
+                now.plus(delay).as_micros()
             }
             _ => 0,
         };
@@ -144,17 +146,23 @@ async fn fates(s: &mut Session, jobs: &[NewJob]) -> Result<Vec<Fate>, StoreError
                     s.bring_forward(*seq, due).await?;
                 }
             }
-            Some(Survivor::New { index }) => fates.push(Fate::Folded(jobs.get(*index).map_or(job.id, |j| j.id))),
+            Some(Survivor::New { index }) => {
+                if let Some(Fate::Stored(JobState::Delayed, delay)) = fates.get_mut(*index) {
+                    *delay = job.delay.min(*delay);
+                }
+                fates.push(Fate::Folded(jobs.get(*index).map_or(job.id, |j| j.id)));
+            }
             None => {
                 if let Some(key) = key {
                     survivors.insert(key, Survivor::New { index });
                 }
                 let behind = serial_key(job).is_some_and(|k| !held.insert(owned(k)));
-                fates.push(Fate::Stored(match (behind, job.delay.is_zero()) {
+                let state = match (behind, job.delay.is_zero()) {
                     (true, _) => JobState::Blocked,
                     (false, true) => JobState::Ready,
                     (false, false) => JobState::Delayed,
-                }));
+                };
+                fates.push(Fate::Stored(state, job.delay));
             }
         }
     }

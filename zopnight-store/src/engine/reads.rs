@@ -33,7 +33,7 @@ async fn with_attempts(s: &mut Session, org: &OrgId, mut views: Vec<RevisionView
     }
     let mut best: HashMap<RevisionId, BuildAttempt> = HashMap::new();
     for attempt in s.attempts(org, &ids).await? {
-        let keeps = best.get(&attempt.revision).is_some_and(|b| b.is_open() && !attempt.is_open());
+        let keeps = best.get(&attempt.revision).is_some_and(BuildAttempt::is_open);
         if !keeps {
             best.insert(attempt.revision, attempt);
         }
