@@ -25,11 +25,13 @@ impl Data {
                 break;
             }
         }
+        op.next_transaction();
         for seq in self.expired(op.now) {
             let cancel = self.line.jobs.get(seq).is_some_and(|row| row.cancel_asked);
             let taken = self.line.step(op, seq, &JobEvent::TakeBack { cancel });
             done.taken_back = done.taken_back.saturating_add(u64::from(taken));
         }
+        op.next_transaction();
         done.mended = self.mend(op);
         if budget.purge {
             loop {
