@@ -17,6 +17,7 @@ mod health;
 mod language;
 mod links;
 mod parse;
+mod platform;
 mod port;
 mod railpack;
 mod root;

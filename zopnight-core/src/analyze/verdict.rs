@@ -12,6 +12,7 @@ use super::gather::{self, Scene};
 use super::health::{self, HealthHit};
 use super::language;
 use super::parse::dotenv;
+use super::platform;
 use super::port;
 use super::railpack::{self, Plan, Provider};
 use super::source::{self, Sources};
@@ -24,11 +25,12 @@ pub(crate) fn decide(view: &View<'_>) -> Analysis {
     let mut notes = Notes::default();
     engine::want_standard_directories(view);
     let plan = railpack::plan(view, &mut notes);
-    let selection = select::select(view, None, plan.provider.is_some(), &mut notes);
+    let platform = platform::read(view, &mut notes);
+    let selection = select::select(view, platform.dockerfile.as_ref(), plan.provider.is_some(), &mut notes);
     let chosen = selection.chosen.as_ref();
     let mut answer = Analysis::nothing(view.root().clone());
     if let Some(chosen) = chosen {
-        answer.build_context = context::infer(view, chosen, None, &mut notes);
+        answer.build_context = context::infer(view, chosen, platform.context_for(&chosen.path), &mut notes);
         answer.dockerfile = Some(chosen.path.clone());
     }
     answer.builder = match (chosen, plan.success()) {
@@ -55,9 +57,11 @@ pub(crate) fn decide(view: &View<'_>) -> Analysis {
         framework: framework.as_ref(),
         starts: &starts,
     };
-    let (facts, serves) = gather::ports(view, &scene, &mut notes);
+    let (mut facts, serves) = gather::ports(view, &scene, &mut notes);
+    facts.hits.extend(platform.ports.iter().cloned());
     let ports = port::climb(facts, &mut notes);
-    let health = healths(view, &scene, serves, ports.port, &mut notes);
+    let mut health = healths(view, &scene, serves, ports.port, &mut notes);
+    health.extend(platform.health.iter().cloned());
     let health = health::climb(health, ports.needs_port, &mut notes);
 
     if let Some(found) = &framework {

@@ -5,6 +5,7 @@ mod context;
 mod engine;
 mod go;
 mod node;
+mod platforms;
 mod properties;
 mod python;
 mod railpack;

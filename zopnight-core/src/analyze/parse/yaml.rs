@@ -8,6 +8,11 @@ pub(crate) fn parse(text: &str) -> Option<Value> {
     serde_saphyr::from_str_with_options(text, options()).ok()
 }
 
+/// All documents, at most 20.
+pub(crate) fn documents(text: &str) -> Option<Vec<Value>> {
+    serde_saphyr::from_multiple_with_options(text, options()).ok()
+}
+
 fn options() -> serde_saphyr::Options {
     let mut budget = serde_saphyr::Budget::default();
     budget.max_depth = 64;
