@@ -1,0 +1,6 @@
+//! The whole program, in process, and its adapters against the ports' conformance suites.
+
+mod adapters;
+mod container;
+mod program;
+mod repositories;

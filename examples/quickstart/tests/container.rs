@@ -1,0 +1,87 @@
+//! The container programs' part, played by scripts.
+#![cfg(unix)]
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+use zopnight_core::domain::{CommitSha, ImageRef};
+
+use super::program::{pack, ran};
+use crate::args::{Args, BuilderChoice};
+use crate::image_layout::{ImageLayout, layer};
+use crate::tool::{Program, Tool, choose};
+
+/// A directory with scripts of these names, as in `PATH`, behind the system's own.
+fn path_with(scripts: &[(&str, String)]) -> TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    for (name, text) in scripts {
+        let file = dir.path().join(name);
+        fs::write(&file, format!("#!/bin/sh\n{text}\n")).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    dir
+}
+
+/// An image layout as a container program would save it.
+fn saved(dir: &Path) -> PathBuf {
+    let root = dir.join("saved");
+    let commit = CommitSha::parse(&"a".repeat(40)).unwrap();
+    let image = ImageRef::parse("registry.local/other/name:x").unwrap();
+    ImageLayout::new(root.clone()).put_packed(&image, &commit, &layer(&[])).unwrap();
+    root
+}
+
+#[tokio::test]
+async fn the_first_that_answers_is_taken_and_silent_ones_are_named() {
+    let broken = "echo first >&2; echo 'Cannot connect to the daemon' >&2; exit 1".to_owned();
+    let path = path_with(&[("docker", broken.clone()), ("podman", "exit 0".to_owned()), ("buildah", "exit 0".to_owned())]);
+    let chosen = choose(BuilderChoice::Auto, path.path().as_os_str()).await.unwrap();
+    let podman = path.path().join("podman");
+    assert_eq!(chosen.tool, Tool::Container { program: Program::Podman, path: podman });
+    assert_eq!(chosen.notes, ["docker is there but does not answer: Cannot connect to the daemon"]);
+
+    let path = path_with(&[("docker", broken)]);
+    let chosen = choose(BuilderChoice::Auto, path.path().as_os_str()).await.unwrap();
+    assert_eq!((chosen.tool, chosen.notes.len()), (Tool::Pack, 2));
+    assert!(chosen.notes[1].starts_with("no container builder found: packed the source"), "{:?}", chosen.notes);
+    let named = choose(BuilderChoice::Podman, path.path().as_os_str()).await.unwrap_err();
+    assert!(named.contains("there is no podman on PATH"), "{named}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_image_that_podman_saved_is_deployed() {
+    let dir = tempfile::tempdir().unwrap();
+    let layout = saved(dir.path());
+    let log = dir.path().join("calls");
+    let podman = format!(
+        "echo \"$@\" >> '{log}'\ncase \"$1\" in\nbuild) test -f \"$3\" && grep -q FROM \"$3\" || exit 3 ;;\nsave) cp -R '{layout}' \"$5\" ;;\nesac",
+        log = log.display(),
+        layout = layout.display(),
+    );
+    let path = path_with(&[("podman", podman)]);
+    let args = Args { builder: BuilderChoice::Podman, ..pack(&dir.path().join("work")) };
+    let ran = ran(&args, path.path().as_os_str()).await;
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let calls = fs::read_to_string(&log).unwrap();
+    let verbs: Vec<&str> = calls.lines().filter_map(|l| l.split(' ').next()).collect();
+    assert_eq!(verbs, ["build", "save", "rmi", "build", "save", "rmi"], "{calls}");
+    assert!(calls.contains("--format oci") && calls.contains(" --label org.opencontainers.image.revision="), "{calls}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_named_builder_that_fails_is_a_failed_revision() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = path_with(&[("buildah", "echo working; echo 'no such base image' >&2; exit 5".to_owned())]);
+    let args = Args { builder: BuilderChoice::Buildah, ..pack(&dir.path().join("work")) };
+    let ran = ran(&args, path.path().as_os_str()).await;
+    assert_eq!(ran.code, 1, "{}", ran.err);
+    assert!(ran.err.contains("the timeline of revision 1:"), "{}", ran.err);
+    assert!(
+        ran.err.contains("revision 1 is failed: buildah build failed (exit status: 5): no such base image"),
+        "{}",
+        ran.err
+    );
+    assert_eq!(ran.summary()["ok"], false);
+}
