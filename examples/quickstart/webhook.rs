@@ -71,7 +71,7 @@ mod tests {
     #[test]
     fn the_signature_is_github_s_own_example() {
         let signed = signature(b"It's a Secret to Everybody", b"Hello, World!").unwrap();
-        assert_eq!(signed, "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c222c46f4379c8b043e17");
+        assert_eq!(signed, "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17");
     }
 
     #[test]

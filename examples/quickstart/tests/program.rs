@@ -70,7 +70,7 @@ async fn the_sample_is_deployed_pushed_repeated_and_rolled_back() {
     assert!(all[0].3.starts_with("sha256:") && all[0].3 == all[2].3 && all[0].3 != all[1].3, "{all:?}");
     // The sample's commits and its packed images are the same on every machine.
     let commits: Vec<_> = summary["revisions"].as_array().unwrap().iter().map(|r| r["commit"].clone()).collect();
-    assert_eq!(commits[0], "e27a0008d4edPINNED");
+    assert_eq!(commits[0], "e27a0008d4edffc3189bff8ffc128e121bba6b27");
     assert_eq!(all[0].3, "sha256:efb004cb04069d498c2bda36a5dfe090f6b96ff78d7542263eef9068bd69f29b");
 
     let objects = ran.objects();
