@@ -35,7 +35,7 @@ impl Dice {
     fn below(&self, n: usize) -> usize {
         let mut bytes = [0; 8];
         self.0.fill(&mut bytes);
-        usize::try_from(u64::from_be_bytes(bytes) % u64::try_from(n.max(1)).unwrap()).unwrap()
+        usize::try_from(u64::from_be_bytes(bytes) % u64::try_from(n.max(1)).expect("it fits")).expect("it fits")
     }
 
     fn pick<T: Clone>(&self, of: &[T]) -> Option<T> {
@@ -88,7 +88,7 @@ async fn carry_out(store: &dyn Store, act: &Act) -> String {
 
 fn outcome(dice: &Dice) -> Outcome {
     let error = JobError::new("script", "failed");
-    let after = Duration::from_secs(u64::try_from(dice.below(90)).unwrap());
+    let after = Duration::from_secs(u64::try_from(dice.below(90)).expect("it fits"));
     match dice.below(8) {
         0..=2 => Outcome::Done,
         3 => Outcome::Cancelled,
@@ -111,7 +111,7 @@ fn new_job(dice: &Dice, known: &Known) -> NewJob {
         4 => fixtures::sweep_job(),
         _ => fixtures::plain_job(&org),
     };
-    job.after(Duration::from_secs(u64::try_from([0, 0, 30, 90][dice.below(4)]).unwrap()))
+    job.after(Duration::from_secs(u64::try_from([0, 0, 30, 90][dice.below(4)]).expect("it fits")))
 }
 
 fn lane(dice: &Dice) -> Lane {
