@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use zopnight_core::domain::Timestamp;
-use zopnight_core::ports::Store;
+use zopnight_core::ports::{Clock, Store};
 use zopnight_core::testing::fakes::ManualClock;
 use zopnight_core::testing::memory::MemoryStore;
 use zopnight_core::testing::sim::{Fault, FreshStore, push_to_live};
@@ -15,7 +15,8 @@ struct Memory;
 impl FreshStore for Memory {
     async fn fresh(&self) -> (Arc<dyn Store>, Arc<ManualClock>) {
         let clock = ManualClock::new(Timestamp::from_secs(1_767_225_600));
-        (Arc::new(MemoryStore::new(clock.clone())), clock)
+        let driven: Arc<dyn Clock> = Arc::<ManualClock>::clone(&clock);
+        (Arc::new(MemoryStore::new(driven)), clock)
     }
 }
 

@@ -4,11 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use zopnight_core::domain::{
-    DeployedImage, DeploymentId, EventKind, HealthPath, JobKind, JobState, Lane, Port, Reason, ReleaseRef, RevisionId,
-    RevisionState, RunOutcome, Timestamp,
+    EventKind, HealthPath, JobKind, JobState, Lane, Port, Reason, RevisionId, RevisionState, RunOutcome,
 };
-use zopnight_core::pipeline::{ConfigChange, Pipeline, RedeployRequest, RequestContext, RollbackTo, WebhookOutcome};
-use zopnight_core::ports::Store;
+use zopnight_core::pipeline::{ConfigChange, RedeployRequest, RollbackTo, WebhookOutcome};
+use zopnight_core::ports::{Clock, Store};
 use zopnight_core::testing::fakes::{DispatchScript, ManualClock, Rolls, When};
 use zopnight_core::testing::memory::MemoryStore;
 use zopnight_core::testing::sim::{Builder, World, check_at_rest};
@@ -451,7 +450,8 @@ async fn an_oversized_fan_out_is_completed_by_the_sweep() {
     limits.fan_out = 2;
     let config = zopnight_core::config::PipelineConfig::default().with_limits(limits);
     let clock = Arc::clone(&stage.world.clock);
-    let world = World::new(Arc::new(MemoryStore::new(clock.clone())), clock).with_config(config);
+    let driven: Arc<dyn Clock> = Arc::<ManualClock>::clone(&clock);
+    let world = World::new(Arc::new(MemoryStore::new(driven)), clock).with_config(config);
     let pipeline = world.pipeline();
     for n in 0..5 {
         world.create(&pipeline, &format!("app-{n}")).await;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use zopnight_core::config::PipelineConfig;
 use zopnight_core::domain::{DeployedImage, DeploymentId, EventKind, Lane, ReleaseRef, RevisionState, Timestamp};
 use zopnight_core::pipeline::{Pipeline, RequestContext};
-use zopnight_core::ports::Store;
+use zopnight_core::ports::{Clock, Store};
 use zopnight_core::testing::fakes::ManualClock;
 use zopnight_core::testing::memory::MemoryStore;
 use zopnight_core::testing::sim::{World, check_at_rest};
@@ -25,7 +25,8 @@ impl Stage {
 
     pub(crate) fn with(config: PipelineConfig) -> Self {
         let clock = ManualClock::new(Timestamp::from_secs(1_767_225_600));
-        let store = MemoryStore::new(clock.clone());
+        let driven: Arc<dyn Clock> = Arc::<ManualClock>::clone(&clock);
+        let store = MemoryStore::new(driven);
         let world = World::new(Arc::new(store.clone()), clock).with_config(config);
         let pipeline = world.pipeline();
         Self { world, store, pipeline }
