@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use serde_json::json;
-use tokio::task::AbortHandle;
+use tokio::task::{AbortHandle, JoinSet};
 use zopnight_core::clock::SystemClock;
 use zopnight_core::domain::{
     BuildRequest, BuildRun, CancelOutcome, CancelRequest, Digest, Dispatch, HttpsUrl, LogRequest, LogTail, Redactor,
@@ -36,6 +36,8 @@ pub(crate) struct LocalBuilder(Arc<Shared>);
 struct Shared {
     parts: Parts,
     runs: Mutex<BTreeMap<u64, Run>>,
+    /// `None` once the builder has stopped.
+    tasks: Mutex<Option<JoinSet<()>>>,
 }
 
 /// What a builder works with.
@@ -72,7 +74,7 @@ pub(crate) struct SentCallback {
 
 impl LocalBuilder {
     pub(crate) fn new(parts: Parts) -> Self {
-        Self(Arc::new(Shared { parts, runs: Mutex::default() }))
+        Self(Arc::new(Shared { parts, runs: Mutex::default(), tasks: Mutex::new(Some(JoinSet::new())) }))
     }
 
     /// How many builds were handed to this builder.
@@ -85,9 +87,12 @@ impl LocalBuilder {
         self.0.runs().values().last().map(|r| SentCallback { revision: r.revision, token: r.token.clone() })
     }
 
-    /// Ends what is still being built.
-    pub(crate) fn stop(&self) {
-        self.0.runs().values().filter_map(|r| r.task.as_ref()).for_each(AbortHandle::abort);
+    /// Ends what is still being built, container programs included, and takes nothing more.
+    pub(crate) async fn stop(&self) {
+        let tasks = self.0.tasks.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(mut tasks) = tasks {
+            tasks.shutdown().await;
+        }
     }
 
     /// Notes a run for `request` without starting anything.
@@ -241,11 +246,17 @@ fn run_not_found() -> Error {
 #[async_trait]
 impl BuildDispatcher for LocalBuilder {
     async fn dispatch(&self, request: &BuildRequest) -> Result<Dispatch> {
-        let (number, page) = self.begin(request)?;
         let (shared, request) = (Arc::clone(&self.0), request.clone());
-        let task = tokio::spawn(async move { shared.work(number, request).await });
+        let mut tasks = self.0.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(tasks) = tasks.as_mut() else {
+            return Err(Error::unavailable(OPERATION, "this builder has stopped").with("code", "builder_stopped"));
+        };
+        // What has ended is of no further use.
+        while tasks.try_join_next().is_some() {}
+        let (number, page) = self.begin(&request)?;
+        let task = tasks.spawn(async move { shared.work(number, request).await });
         if let Some(run) = self.0.runs().get_mut(&number) {
-            run.task = Some(task.abort_handle());
+            run.task = Some(task);
         }
         Ok(Dispatch::Accepted { run: Some(page) })
     }

@@ -96,6 +96,7 @@ struct Failed<'a> {
 }
 
 async fn attempt(args: &Args, report: &Report, path: &OsStr, interrupt: impl Future<Output = ()>) -> Result<Ended, Stop> {
+    git::git(None, &["--version"], None).await?;
     let seed = match &args.repo {
         Some(repo) => Seed::Repo(UserRepo::inspect(repo).await?),
         None => Seed::Sample,
@@ -104,6 +105,7 @@ async fn attempt(args: &Args, report: &Report, path: &OsStr, interrupt: impl Fut
     let chosen = tool::choose(args.builder, path).await.map_err(Stop::Usage)?;
     let work = WorkDir::make(args.work_dir.as_deref())?;
     chosen.notes.iter().for_each(|note| report.say(note));
+    report.say("there is no cluster here: manifests are written to a directory and nothing is rolled out");
 
     let world = World::start(args, work.path(), chosen.tool, report).await?;
     tokio::pin!(interrupt);

@@ -40,8 +40,9 @@ struct Scenario<'w> {
 
 /// Runs all steps. `kept` says whether what lies on disk outlives the run.
 pub(crate) async fn run(world: &World, report: &Report, seed: &Seed, race: bool, kept: bool) -> Result<Summary, Stop> {
-    let taken: Vec<Named> = expect(200, world.api("GET", "/deployments?limit=100", None).await)?;
-    let taken: Vec<String> = taken.into_iter().map(|d| d.name).collect();
+    let earlier: Vec<Named> = expect(200, world.api("GET", "/deployments?limit=100", None).await)?;
+    cancel_unfinished(world, report, &earlier).await?;
+    let taken: Vec<String> = earlier.into_iter().map(|d| d.name).collect();
     let planted = seed.plant(&world.forge, &taken).await?;
     let scenario = Scenario { world, report, planted };
 
@@ -80,6 +81,23 @@ pub(crate) async fn run(world: &World, report: &Report, seed: &Seed, race: bool,
             "database": paths.database.as_deref().map(text),
         }),
     })
+}
+
+/// A run that was killed leaves builds that no builder has any more; they would hold their places until their deadline.
+async fn cancel_unfinished(world: &World, report: &Report, earlier: &[Named]) -> Result<(), Stop> {
+    for deployment in earlier {
+        for state in ["queued", "building"] {
+            let path = format!("/deployments/{}/revisions?state={state}", deployment.id);
+            let unfinished: Vec<Revision> = expect(200, world.api("GET", &path, None).await)?;
+            for revision in unfinished {
+                let path = format!("/deployments/{}/revisions/{}/cancel", deployment.id, revision.id);
+                let _: Revision = expect(200, world.api("POST", &path, None).await)?;
+                let (number, name) = (revision.number, &deployment.name);
+                report.say(&format!("revision {number} of {name} was left unfinished by an earlier run: cancelled"));
+            }
+        }
+    }
+    Ok(())
 }
 
 fn text(path: &Path) -> String {

@@ -73,6 +73,9 @@ impl<'w> Timeline<'w> {
         for line in self.log(revision).await {
             self.report.complain(&format!("  | {line}"));
         }
+        if ended.reason.as_ref().is_some_and(|r| r.code == "nothing_to_build") {
+            self.report.complain("add a Dockerfile, or name the app's own directory: --repo PATH/TO/APP");
+        }
         let why = ended.reason.as_ref().map(|r| format!(": {} ({})", r.message, r.code)).unwrap_or_default();
         Err(Stop::Failed(format!("revision {} is {}{why}", ended.number, ended.state)))
     }

@@ -59,6 +59,7 @@ pub(crate) struct Evidence {
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct Named {
+    pub(crate) id: String,
     pub(crate) name: String,
 }
 

@@ -144,7 +144,7 @@ impl World {
         // Whoever does not end in time ends with the process.
         let _ = tokio::time::timeout(limit, self.worker).await;
         let _ = tokio::time::timeout(Duration::from_secs(1), self.server).await;
-        self.builder.stop();
+        self.builder.stop().await;
     }
 
     /// A request with the API token.

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 use zopnight_core::domain::{CommitSha, ImageRef};
 
-use super::program::{pack, ran};
-use crate::args::{Args, BuilderChoice};
+use super::program::{pack, ran, until};
+use crate::args::{Args, BuilderChoice, Database};
 use crate::image_layout::{ImageLayout, layer};
 use crate::tool::{Program, Tool, choose};
 
@@ -68,6 +68,29 @@ async fn an_image_that_podman_saved_is_deployed() {
     let verbs: Vec<&str> = calls.lines().filter_map(|l| l.split(' ').next()).collect();
     assert_eq!(verbs, ["build", "save", "rmi", "build", "save", "rmi"], "{calls}");
     assert!(calls.contains("--format oci") && calls.contains(" --label org.opencontainers.image.revision="), "{calls}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_interrupted_build_is_ended_and_cleared_by_the_next_run() {
+    let dir = tempfile::tempdir().unwrap();
+    let (pid, work) = (dir.path().join("pid"), dir.path().join("work"));
+    let path = path_with(&[("podman", format!("echo $$ > '{0}.new'; mv '{0}.new' '{0}'; exec sleep 600", pid.display()))]);
+    let db = Database::File(dir.path().join("zopnight.db"));
+    let args = Args { builder: BuilderChoice::Podman, db: db.clone(), ..pack(&work) };
+    let started = async {
+        while !pid.exists() {
+            tokio::task::yield_now().await;
+        }
+    };
+    let interrupted = until(&args, path.path().as_os_str(), started).await;
+    assert_eq!(interrupted.code, 130, "{}", interrupted.err);
+    let id = fs::read_to_string(&pid).unwrap();
+    let alive = Path::new("/proc/self").exists() && Path::new("/proc").join(id.trim()).join("exe").exists();
+    assert!(!alive, "the container program goes on");
+
+    let ran = ran(&Args { db, ..pack(&work) }, path.path().as_os_str()).await;
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert!(ran.err.contains("revision 1 of hello was left unfinished by an earlier run: cancelled"), "{}", ran.err);
 }
 
 #[tokio::test(flavor = "multi_thread")]

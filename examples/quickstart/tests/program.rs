@@ -39,7 +39,7 @@ pub(super) async fn ran(args: &Args, path: &OsStr) -> Ran {
     until(args, path, std::future::pending()).await
 }
 
-async fn until(args: &Args, path: &OsStr, interrupt: impl Future<Output = ()>) -> Ran {
+pub(super) async fn until(args: &Args, path: &OsStr, interrupt: impl Future<Output = ()>) -> Ran {
     let (out, err) = (Sink::default(), Sink::default());
     let report = Report::new(args.json, Box::new(out.clone()), Box::new(err.clone()));
     let code = run(args, &report, path, interrupt).await;
