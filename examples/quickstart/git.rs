@@ -77,7 +77,8 @@ pub(crate) async fn git(dir: Option<&Path>, arguments: &[&str], input: Option<&[
     Err(Error::unavailable(OPERATION, format!("git {what} failed: {complaint}")))
 }
 
-async fn answer(dir: Option<&Path>, arguments: &[&str], input: Option<&[u8]>) -> Result<(bool, Vec<u8>, String)> {
+/// Runs git for its exit status, its standard output and the last line of its complaint.
+pub(crate) async fn answer(dir: Option<&Path>, arguments: &[&str], input: Option<&[u8]>) -> Result<(bool, Vec<u8>, String)> {
     let mut command = Command::new("git");
     command.args(SETTINGS);
     if let Some(dir) = dir {

@@ -61,19 +61,19 @@ impl UserRepo {
         if !path.is_dir() {
             return Err(usage(format!("--repo {shown} is not a directory")));
         }
-        // Asked first by a call that tells a missing program from a "no".
-        let bare = git::line_if(&path, &["rev-parse", "--is-bare-repository"]).await?;
-        let (top, prefix) = match bare.as_deref() {
-            Some("true") => (git::line(&path, &["rev-parse", "--absolute-git-dir"]).await?, String::new()),
-            Some(_) => {
-                let top = git::line_if(&path, &["rev-parse", "--show-toplevel"]).await?;
-                let top = top.ok_or_else(|| usage(format!("--repo {shown} is inside .git; name the work tree")))?;
-                (top, git::line(&path, &["rev-parse", "--show-prefix"]).await?)
-            }
-            None => {
-                let remedy = "run `git init`, commit, and try again";
-                return Err(usage(format!("--repo {shown} is no git repository that git will read: {remedy}")));
-            }
+        let (readable, bare, complaint) = git::answer(Some(&path), &["rev-parse", "--is-bare-repository"], None).await?;
+        if !readable {
+            let none = complaint.contains("not a git repository");
+            let remedy = if none { "run `git init`, commit, and try again" } else { "do what git says, and try again" };
+            return Err(usage(format!("--repo {shown} cannot be read: {complaint}; {remedy}")));
+        }
+        let bare = bare.starts_with(b"true");
+        let (top, prefix) = if bare {
+            (git::line(&path, &["rev-parse", "--absolute-git-dir"]).await?, String::new())
+        } else {
+            let top = git::line_if(&path, &["rev-parse", "--show-toplevel"]).await?;
+            let top = top.ok_or_else(|| usage(format!("--repo {shown} is inside .git; name the work tree")))?;
+            (top, git::line(&path, &["rev-parse", "--show-prefix"]).await?)
         };
         let top = PathBuf::from(top);
         let head = git::line_if(&top, &["rev-parse", "--verify", "--quiet", "HEAD^{commit}"]).await?;
@@ -82,7 +82,7 @@ impl UserRepo {
                 "--repo {shown} has no commit: `git add` your files and `git commit`, then try again"
             )));
         }
-        if bare.as_deref() != Some("true") {
+        if !bare {
             let changed = git::line(&top, &["status", "--porcelain"]).await?;
             if let Some(first) = changed.lines().next() {
                 let remedy = "only commits are deployed: commit or `git stash -u`, then try again";
