@@ -28,6 +28,7 @@ mod wire;
 mod world;
 
 use std::ffi::OsStr;
+use std::fs::{File, TryLockError};
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -104,6 +105,7 @@ async fn attempt(args: &Args, report: &Report, path: &OsStr, interrupt: impl Fut
     outside(&seed, args)?;
     let chosen = tool::choose(args.builder, path).await.map_err(Stop::Usage)?;
     let work = WorkDir::make(args.work_dir.as_deref())?;
+    let _locks = lock(work.path(), &args.db)?;
     chosen.notes.iter().for_each(|note| report.say(note));
     report.say("there is no cluster here: manifests are written to a directory and nothing is rolled out");
 
@@ -166,6 +168,28 @@ fn outside(seed: &Seed, args: &Args) -> Result<(), Stop> {
 fn nearest(path: &Path) -> PathBuf {
     let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     path.ancestors().find_map(|p| std::fs::canonicalize(p).ok()).unwrap_or(path)
+}
+
+/// Two runs at once on the same files would take each other's jobs. The system lets go of the locks with the process.
+fn lock(work: &Path, db: &Database) -> Result<Vec<File>, Stop> {
+    let mut files = vec![work.join("lock")];
+    if let Database::File(file) = db {
+        let mut name = file.clone().into_os_string();
+        name.push(".lock");
+        files.push(name.into());
+    }
+    let take = |path: PathBuf| {
+        let shown = path.display();
+        let unusable = |e: std::io::Error| Stop::Usage(format!("{shown}: {e}"));
+        path.parent().map_or(Ok(()), std::fs::create_dir_all).map_err(unusable)?;
+        let file = File::options().create(true).append(true).open(&path).map_err(unusable)?;
+        match file.try_lock() {
+            Ok(()) => Ok(file),
+            Err(TryLockError::WouldBlock) => Err(Stop::Usage(format!("another run holds {shown}; take another directory"))),
+            Err(TryLockError::Error(e)) => Err(unusable(e)),
+        }
+    };
+    files.into_iter().map(take).collect()
 }
 
 /// Where everything lies: the user's directory, or one of our own that goes away.

@@ -114,6 +114,24 @@ async fn a_second_run_on_the_same_files_is_a_second_deployment() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn two_runs_at_once_do_not_share_their_files() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = Database::File(dir.path().join("x.db"));
+    let (one, two, three) = (dir.path().join("one"), dir.path().join("two"), dir.path().join("three"));
+    let first = Args { db: db.clone(), ..pack(&one) };
+    let second = async {
+        for (args, holds) in [(pack(&one), "one/lock"), (Args { db: db.clone(), ..pack(&two) }, "x.db.lock")] {
+            let refused = ran(&args, OsStr::new("")).await;
+            assert_eq!(refused.code, 2, "{}", refused.err);
+            assert!(refused.err.contains(holds), "{}", refused.err);
+        }
+        assert_eq!(ran(&pack(&three), OsStr::new("")).await.code, 0);
+    };
+    // The first run is under way, with its files locked, for as long as the second takes.
+    assert_eq!(until(&Args { keep: true, ..first }, OsStr::new(""), second).await.code, 130);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_interrupt_stops_gracefully() {
     let dir = tempfile::tempdir().unwrap();
     let ran = until(&pack(dir.path()), OsStr::new(""), std::future::ready(())).await;
