@@ -77,7 +77,11 @@ impl<'w> Timeline<'w> {
             self.report.complain("add a Dockerfile, or name the app's own directory: --repo PATH/TO/APP");
         }
         let why = ended.reason.as_ref().map(|r| format!(": {} ({})", r.message, r.code)).unwrap_or_default();
-        Err(Stop::Failed(format!("revision {} is {}{why}", ended.number, ended.state)))
+        let how = match ended.state.as_str() {
+            "superseded" | "cancelled" => format!("was {}", ended.state),
+            _ => ended.state.replace('_', " "),
+        };
+        Err(Stop::Failed(format!("revision {} {how}{why}", ended.number)))
     }
 
     /// The revision of this number, which exists.

@@ -159,7 +159,10 @@ fn applied_events(base: RevisionChange, view: &RevisionView, outcome: &ReleaseOu
     if matches!(outcome.verdict, Verdict::Superseded { .. }) {
         return change;
     }
-    let message = format!("{} objects were applied", outcome.changed.len());
+    let message = match outcome.changed.len() {
+        1 => "1 object was applied".to_owned(),
+        many => format!("{many} objects were applied"),
+    };
     let event = NewEvent::new(EventKind::DeployApplied, message).of(id).with("releaseVersion", outcome.helm_revision);
     let verdict = match &outcome.verdict {
         Verdict::Ready => "ready",

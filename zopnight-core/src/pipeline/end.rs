@@ -36,8 +36,24 @@ pub(super) fn reached(revision: &Revision, state: RevisionState) -> NewEvent {
         RevisionState::Cancelled => EventKind::RevisionCancelled,
         RevisionState::TimedOut => EventKind::RevisionTimedOut,
     };
-    let message = format!("revision {} is {}", revision.number, state.as_str().replace('_', " "));
-    NewEvent::new(kind, message).of(revision.id).with("number", revision.number.get())
+    NewEvent::new(kind, format!("revision {} {}", revision.number, told(state)))
+        .of(revision.id)
+        .with("number", revision.number.get())
+}
+
+/// What a revision in this state does, or did.
+const fn told(state: RevisionState) -> &'static str {
+    match state {
+        RevisionState::Queued => "is queued",
+        RevisionState::Building => "is building",
+        RevisionState::Built => "is built",
+        RevisionState::Deploying => "is deploying",
+        RevisionState::Succeeded => "succeeded",
+        RevisionState::Failed => "failed",
+        RevisionState::Superseded => "was superseded",
+        RevisionState::Cancelled => "was cancelled",
+        RevisionState::TimedOut => "timed out",
+    }
 }
 
 impl Pipeline {
@@ -78,5 +94,18 @@ impl Pipeline {
         let payload = JobPayload::CancelRun(CancelRunJob { revision: attempt.revision, jti: attempt.jti, force: false });
         let job = self.job(&change.org, change.deployment, payload);
         change.with_follow_up(job)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_end_is_told_as_past() {
+        for state in RevisionState::ALL {
+            let past = told(state).split(' ').all(|word| word != "is");
+            assert_eq!(past, state.is_terminal(), "{state:?}");
+        }
     }
 }
