@@ -29,6 +29,7 @@ mod log;
 mod org;
 pub mod push_order;
 mod quantity;
+mod queue;
 mod redact;
 mod release;
 mod repo_path;
@@ -68,13 +69,13 @@ pub use job::{
 };
 pub use job_state::JobState;
 pub use lease::{
-    Budget, ClaimRequest, Enqueued, Extended, Fence, Finish, Finished, JobError, Lease, LeaseRef, Maintained, Outcome,
-    ParkedJob, QueueStats, Want, WorkerId,
+    ClaimRequest, Enqueued, Extended, Fence, Finish, Finished, JobError, Lease, LeaseRef, Outcome, Want, WorkerId,
 };
 pub use limits::Limits;
 pub use log::{LogSource, LogTail};
 pub use org::OrgId;
 pub use quantity::Quantity;
+pub use queue::{Budget, Maintained, ParkedJob, QueueStats};
 pub use redact::Redactor;
 pub use release::{
     Address, ChangeKind, Exposure, FailureClass, FieldIssue, ForcePolicy, LoadBalancerStatus, ObjectChange, OnFailure,

@@ -1,6 +1,6 @@
 //! Why a revision was made.
 
-use super::record::RevisionNumber;
+use super::number::RevisionNumber;
 use crate::domain::delivery::DeliveryId;
 use crate::domain::id::RevisionId;
 

@@ -1,60 +1,21 @@
 //! What is kept of a revision.
 
-use std::fmt;
-
 use serde::{Deserialize, Serialize};
 
 use super::cause::Cause;
+use super::number::RevisionNumber;
 use super::reason::Reason;
 use super::state::RevisionState;
 use crate::domain::actor::Actor;
 use crate::domain::branch::BranchName;
 use crate::domain::build::{BuildPlan, BuildSpec};
 use crate::domain::commit::CommitInfo;
-use crate::domain::grammar::refuse;
 use crate::domain::id::{DeploymentId, RevisionId};
 use crate::domain::image::DeployedImage;
 use crate::domain::org::OrgId;
 use crate::domain::runtime::RuntimeSpec;
 use crate::domain::target::Target;
 use crate::domain::time::Timestamp;
-use crate::error::Result;
-
-/// A revision's place in its deployment: 1, 2, 3 … without gaps, at most 2^31-1. The cluster uses it as a fence.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(transparent)]
-pub struct RevisionNumber(u32);
-
-impl RevisionNumber {
-    /// Wraps a number.
-    ///
-    /// # Errors
-    /// `Invalid` outside 1 ..= 2^31-1.
-    pub fn new(number: u32) -> Result<Self> {
-        if number == 0 || i32::try_from(number).is_err() {
-            return Err(refuse("revision number", "must be 1 to 2^31-1", &number.to_string()));
-        }
-        Ok(Self(number))
-    }
-
-    /// The number.
-    #[must_use]
-    pub const fn get(self) -> u32 {
-        self.0
-    }
-}
-
-impl fmt::Display for RevisionNumber {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl<'de> Deserialize<'de> for RevisionNumber {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        Self::new(u32::deserialize(deserializer)?).map_err(|e| serde::de::Error::custom(e.message()))
-    }
-}
 
 /// How a rollout goes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
