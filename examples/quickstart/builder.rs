@@ -87,6 +87,15 @@ impl LocalBuilder {
         self.0.runs().values().last().map(|r| SentCallback { revision: r.revision, token: r.token.clone() })
     }
 
+    /// The end of the log of a revision's newest build, without waiting for it to be stored.
+    pub(crate) fn last_lines(&self, revision: &str) -> Vec<String> {
+        let runs = self.0.runs();
+        let Some(run) = runs.values().rfind(|r| r.revision.to_string() == revision) else { return Vec::new() };
+        let redactor = Redactor::new(vec![run.token.clone()]);
+        let from = run.lines.len().saturating_sub(20);
+        run.lines.iter().skip(from).map(|line| redactor.text(line)).collect()
+    }
+
     /// Ends what is still being built, container programs included, and takes nothing more.
     pub(crate) async fn stop(&self) {
         let tasks = self.0.tasks.lock().unwrap_or_else(PoisonError::into_inner).take();

@@ -25,22 +25,21 @@ mod tool;
 mod tree;
 mod webhook;
 mod wire;
+mod workdir;
 mod world;
 
 use std::ffi::OsStr;
-use std::fs::{File, TryLockError};
 use std::future::Future;
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use serde::Serialize;
-use tempfile::TempDir;
 
-use crate::args::{Args, Command, Database};
+use crate::args::{Args, Command};
 use crate::report::Report;
 use crate::scenario::Summary;
 use crate::seed::{Seed, UserRepo};
 use crate::stop::Stop;
+use crate::workdir::WorkDir;
 use crate::world::World;
 
 fn main() -> ExitCode {
@@ -102,10 +101,10 @@ async fn attempt(args: &Args, report: &Report, path: &OsStr, interrupt: impl Fut
         Some(repo) => Seed::Repo(UserRepo::inspect(repo).await?),
         None => Seed::Sample,
     };
-    outside(&seed, args)?;
+    workdir::outside(&seed, args)?;
     let chosen = tool::choose(args.builder, path).await.map_err(Stop::Usage)?;
     let work = WorkDir::make(args.work_dir.as_deref())?;
-    let _locks = lock(work.path(), &args.db)?;
+    let _locks = workdir::lock(work.path(), &args.db)?;
     chosen.notes.iter().for_each(|note| report.say(note));
     report.say("there is no cluster here: manifests are written to a directory and nothing is rolled out");
 
@@ -147,80 +146,6 @@ fn say_how_to_call(report: &Report, world: &World, summary: &Summary) {
     report.say(&format!("curl -H 'Authorization: Bearer {token}' {base}/deployments/{id}/revisions"));
     report.say(&format!("curl -X POST -H 'Authorization: Bearer {token}' {base}/deployments/{id}/revisions"));
     report.say("routes and worker go on until Ctrl-C");
-}
-
-/// Nothing may be written into the user's repository.
-fn outside(seed: &Seed, args: &Args) -> Result<(), Stop> {
-    let Seed::Repo(repo) = seed else { return Ok(()) };
-    let db = match &args.db {
-        Database::File(file) => Some(file.as_path()),
-        Database::Memory => None,
-    };
-    for (option, path) in [("--work-dir", args.work_dir.as_deref()), ("--db", db)] {
-        if path.is_some_and(|p| nearest(p).starts_with(&repo.top)) {
-            return Err(Stop::Usage(format!("{option} must lie outside the repository, which is never written to")));
-        }
-    }
-    Ok(())
-}
-
-/// The real path of the nearest directory that is there.
-fn nearest(path: &Path) -> PathBuf {
-    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    path.ancestors().find_map(|p| std::fs::canonicalize(p).ok()).unwrap_or(path)
-}
-
-/// Two runs at once on the same files would take each other's jobs. The system lets go of the locks with the process.
-fn lock(work: &Path, db: &Database) -> Result<Vec<File>, Stop> {
-    let mut files = vec![work.join("lock")];
-    if let Database::File(file) = db {
-        let mut name = file.clone().into_os_string();
-        name.push(".lock");
-        files.push(name.into());
-    }
-    let take = |path: PathBuf| {
-        let shown = path.display();
-        let unusable = |e: std::io::Error| Stop::Usage(format!("{shown}: {e}"));
-        path.parent().map_or(Ok(()), std::fs::create_dir_all).map_err(unusable)?;
-        let file = File::options().create(true).append(true).open(&path).map_err(unusable)?;
-        match file.try_lock() {
-            Ok(()) => Ok(file),
-            Err(TryLockError::WouldBlock) => Err(Stop::Usage(format!("another run holds {shown}; take another directory"))),
-            Err(TryLockError::Error(e)) => Err(unusable(e)),
-        }
-    };
-    files.into_iter().map(take).collect()
-}
-
-/// Where everything lies: the user's directory, or one of our own that goes away.
-enum WorkDir {
-    Given(PathBuf),
-    Temporary(TempDir),
-}
-
-impl WorkDir {
-    fn make(given: Option<&Path>) -> Result<Self, Stop> {
-        let unusable = |e: std::io::Error| Stop::Usage(format!("the work directory cannot be made: {e}"));
-        match given {
-            Some(dir) => {
-                std::fs::create_dir_all(dir).and_then(|()| std::fs::canonicalize(dir)).map(Self::Given).map_err(unusable)
-            }
-            None => tempfile::Builder::new().prefix("zopnight-").tempdir().map(Self::Temporary).map_err(unusable),
-        }
-    }
-
-    fn path(&self) -> &Path {
-        match self {
-            Self::Given(path) => path,
-            Self::Temporary(dir) => dir.path(),
-        }
-    }
-
-    fn keep(self) {
-        if let Self::Temporary(dir) = self {
-            let _ = dir.keep();
-        }
-    }
 }
 
 /// Ctrl-C, or a polite kill.

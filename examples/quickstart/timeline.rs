@@ -70,7 +70,7 @@ impl<'w> Timeline<'w> {
                 self.report.complain(&format!("  {line}"));
             }
         }
-        for line in self.log(revision).await {
+        for line in self.world.builder.last_lines(revision) {
             self.report.complain(&format!("  | {line}"));
         }
         if ended.reason.as_ref().is_some_and(|r| r.code == "nothing_to_build") {
@@ -186,15 +186,6 @@ impl<'w> Timeline<'w> {
     async fn revision(&self, id: &str) -> Result<Revision, Stop> {
         let path = format!("/deployments/{}/revisions/{id}", self.deployment);
         expect(200, self.world.api("GET", &path, None).await)
-    }
-
-    /// The end of a build's log, if there is one.
-    async fn log(&self, revision: &str) -> Vec<String> {
-        let path = format!("/deployments/{}/revisions/{revision}/logs?tail=20", self.deployment);
-        let Ok(answer) = self.world.api("GET", &path, None).await else { return Vec::new() };
-        let Ok(answer) = answer.json::<Data<Value>>() else { return Vec::new() };
-        let lines = answer.data.get("lines").and_then(Value::as_array).cloned().unwrap_or_default();
-        lines.iter().filter_map(|l| Some(l.as_str()?.to_owned())).collect()
     }
 }
 

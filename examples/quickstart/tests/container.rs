@@ -112,11 +112,12 @@ async fn an_interrupted_build_is_ended_and_cleared_by_the_next_run() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_named_builder_that_fails_is_a_failed_revision() {
     let dir = tempfile::tempdir().unwrap();
-    let path = path_with(&[("buildah", "echo working; echo 'no such base image' >&2; exit 5".to_owned())]);
+    let path = path_with(&[("buildah", "echo working >&2; echo 'no such base image' >&2; exit 5".to_owned())]);
     let args = Args { builder: BuilderChoice::Buildah, ..pack(&dir.path().join("work")) };
     let ran = ran(&args, path.path().as_os_str()).await;
     assert_eq!(ran.code, 1, "{}", ran.err);
     assert!(ran.err.contains("the timeline of revision 1:"), "{}", ran.err);
+    assert!(ran.err.contains("  | working\n  | no such base image\n"), "the log's end is told: {}", ran.err);
     assert!(ran.err.contains("revision 1 failed: buildah build failed (exit status: 5): no such base image"), "{}", ran.err);
     assert_eq!(ran.summary()["ok"], false);
 }
