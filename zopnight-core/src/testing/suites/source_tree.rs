@@ -6,7 +6,7 @@ use crate::domain::RepoPath;
 use crate::ports::{EntryKind, FileContent, Listing, ReadRequest, SourceTree};
 use crate::testing::tree::MemoryTree;
 
-/// Files in the fixture's large directory.
+/// Files in the large directory.
 pub const LARGE_DIRECTORY: usize = 20_000;
 
 /// The tree the cases ask about: files, directories, links of every sort, bytes of every sort.
@@ -26,11 +26,16 @@ pub fn fixture() -> MemoryTree {
         .symlink("link-out", "../outside")
         .symlink("link-absolute", "/etc/hostname")
         .symlink("link-self", "link-self");
-    let tree = (1..=9).fold(tree, |tree, n| {
+    (1..=9).fold(tree, |tree, n| {
         let target = if n == 1 { "a.txt".to_owned() } else { format!("hop{}", n - 1) };
         tree.symlink(&format!("hop{n}"), &target)
-    });
-    (0..LARGE_DIRECTORY).fold(tree, |tree, n| tree.bytes(&format!("many/f{n:05}"), b""))
+    })
+}
+
+/// A tree with one directory of [`LARGE_DIRECTORY`] files; apart, since making it on a disk takes a while.
+#[must_use]
+pub fn large_fixture() -> MemoryTree {
+    (0..LARGE_DIRECTORY).fold(MemoryTree::new(), |tree, n| tree.bytes(&format!("many/f{n:05}"), b""))
 }
 
 fn path(text: &str) -> RepoPath {
@@ -143,15 +148,16 @@ macro_rules! source_tree_suite {
     ($module:ident, $make:expr) => {
         mod $module {
             use super::*;
-            $crate::source_tree_suite!(@cases $make; reads_in_request_order, lists_in_request_order, knows_executables,
-                absent_is_an_answer, follows_links, confines_links, tells_binary_from_text, bounds_sizes,
-                leaves_out_unnameable_entries, lists_a_large_directory);
+            $crate::source_tree_suite!(@cases $make, fixture; reads_in_request_order, lists_in_request_order,
+                knows_executables, absent_is_an_answer, follows_links, confines_links, tells_binary_from_text, bounds_sizes,
+                leaves_out_unnameable_entries);
+            $crate::source_tree_suite!(@cases $make, large_fixture; lists_a_large_directory);
         }
     };
-    (@cases $make:expr; $($case:ident),*) => {$(
+    (@cases $make:expr, $fixture:ident; $($case:ident),*) => {$(
         #[tokio::test]
         async fn $case() {
-            let (tree, _guard) = $make($crate::testing::suites::source_tree::fixture()).await;
+            let (tree, _guard) = $make($crate::testing::suites::source_tree::$fixture()).await;
             $crate::testing::suites::source_tree::$case(tree).await;
         }
     )*};
