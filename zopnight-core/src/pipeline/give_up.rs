@@ -1,12 +1,23 @@
 //! A job is given up: its revision is settled and the timeline told, in the commit that parks it.
 
 use crate::domain::revision::RevisionEvent;
-use crate::domain::{EventKind, Finish, Finished, JobError, JobKind, JobStep, Lease, NewEvent, Outcome, Reason};
+use crate::domain::{
+    EventKind, Finish, Finished, JobError, JobKind, JobStep, Lease, NewEvent, Outcome, Reason, RevisionState,
+};
 use crate::error::Result;
 
 use super::Pipeline;
 use super::decide::until_settled;
 use super::jobs::{Handled, Task};
+
+/// Whether a revision in `state` waits for a job of this kind: what is left of a build once its image is there is its log only.
+const fn waits(kind: JobKind, state: RevisionState) -> bool {
+    match kind {
+        JobKind::Build | JobKind::WatchBuild => state.is_before_built(),
+        JobKind::Deploy => true,
+        JobKind::ReportStatus | JobKind::CancelRun | JobKind::Teardown | JobKind::Sweep => false,
+    }
+}
 
 impl Pipeline {
     /// Tells the timeline that an earlier holder of this job lost its lease.
@@ -40,10 +51,8 @@ impl Pipeline {
             .with("kind", lease.kind.as_str())
             .with("attempts", attempts);
             let step = JobStep::Finish(lease.job, park.clone());
-            let settles =
-                !matches!(lease.kind, JobKind::ReportStatus | JobKind::CancelRun | JobKind::Teardown | JobKind::Sweep);
-            let view = match lease.revision.filter(|_| settles) {
-                Some(revision) => self.job_revision(&task, revision).await?,
+            let view = match lease.revision {
+                Some(revision) => self.job_revision(&task, revision).await?.filter(|v| waits(lease.kind, v.revision.state)),
                 None => None,
             };
             let event = match lease.revision {

@@ -70,6 +70,11 @@ impl Pipeline {
     /// The build is settled by its callback: what is left is to keep its log.
     async fn keep_log(&self, task: &Task, job: &WatchBuildJob, attempt: &BuildAttempt, now: Timestamp) -> Result<Handled> {
         let kept = self.store().log(&task.org, job.revision, LogSource::Build).await?;
+        // Looks for the build, while it went on, are not looks for its log.
+        let job = &match job.finished_at {
+            Some(_) => job.clone(),
+            None => WatchBuildJob { looks: 0, finished_at: Some(now), ..job.clone() },
+        };
         if attempt.settled != Some(Settled::Callback) || kept.is_some() || job.looks >= LOG_LOOKS {
             return Ok(Handled::DONE);
         }
