@@ -98,6 +98,10 @@ impl Pipeline {
             if deployment.deleting_at.is_some() {
                 return Ok(Some(Pushed::Skipped("deployment_deleting")));
             }
+            // It may have turned to another branch since the followers were listed.
+            if !deployment.source.auto_deploy || deployment.source.branch.as_str() != push.name {
+                return Ok(Some(Pushed::Skipped("not_followed")));
+            }
             if push.skip.is_some() {
                 return self.skip(&deployment, delivery, push).await;
             }

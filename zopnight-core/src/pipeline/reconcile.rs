@@ -21,27 +21,7 @@ pub(super) struct Asked {
 impl Pipeline {
     /// Asks the forge for one deployment's head and acts on it.
     pub(super) async fn reconcile_one(&self, org: &OrgId, id: DeploymentId, asked: &Asked) -> Result<()> {
-        let deployment = match self.store().deployment(org, id).await {
-            Ok(view) => view.deployment,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-            Err(error) => return Err(error),
-        };
-        if !follows(&deployment) {
-            return Ok(());
-        }
-        self.check_integration(org, &deployment.source.integration).await?;
-        let heads = vec![(deployment.source.repo(), deployment.source.branch.clone())];
-        let request = HeadsRequest { integration: deployment.source.integration.clone(), heads };
-        match self.source().heads(&request).await?.pop() {
-            Some(Head::Failed(error)) => Err(error),
-            Some(head) => self.reconcile_head(org, id, &head, asked).await,
-            None => Ok(()),
-        }
-    }
-
-    /// Acts on a head that the forge gave: a revision if it is news, a mark if there is none.
-    pub(super) async fn reconcile_head(&self, org: &OrgId, id: DeploymentId, head: &Head, asked: &Asked) -> Result<()> {
-        until_settled("sweep.reconcile", async || {
+        until_settled("sweep.one", async || {
             let deployment = match self.store().deployment(org, id).await {
                 Ok(view) => view.deployment,
                 Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Some(())),
@@ -50,13 +30,48 @@ impl Pipeline {
             if !follows(&deployment) {
                 return Ok(Some(()));
             }
-            match head {
-                Head::At { commit, owner, name } => self.head_found(&deployment, commit, (owner, name), asked).await,
-                Head::BranchAbsent => self.mark(&deployment, BranchMark::Absent).await,
-                Head::Empty => self.mark(&deployment, BranchMark::Empty).await,
-                Head::RepositoryAbsent => self.mark(&deployment, BranchMark::RepositoryAbsent).await,
-                Head::Failed(_) => Ok(Some(())),
+            self.check_integration(org, &deployment.source.integration).await?;
+            let heads = vec![(deployment.source.repo(), deployment.source.branch.clone())];
+            let request = HeadsRequest { integration: deployment.source.integration.clone(), heads };
+            match self.source().heads(&request).await?.pop() {
+                Some(Head::Failed(error)) => Err(error),
+                Some(head) => self.reconcile_head(org, id, deployment.newest_number, &head, asked).await,
+                None => Ok(Some(())),
             }
+        })
+        .await
+    }
+
+    /// Acts on a head that the forge gave: a revision if it is news, a mark if there is none. `None`: the newest revision is not
+    /// the one of number `newest` that was there when the forge was asked, so that the answer may be older than it.
+    pub(super) async fn reconcile_head(
+        &self,
+        org: &OrgId,
+        id: DeploymentId,
+        newest: u32,
+        head: &Head,
+        asked: &Asked,
+    ) -> Result<Option<()>> {
+        until_settled("sweep.reconcile", async || {
+            let deployment = match self.store().deployment(org, id).await {
+                Ok(view) => view.deployment,
+                Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Some(Some(()))),
+                Err(error) => return Err(error),
+            };
+            if !follows(&deployment) {
+                return Ok(Some(Some(())));
+            }
+            if deployment.newest_number != newest {
+                return Ok(Some(None));
+            }
+            let settled = match head {
+                Head::At { commit, owner, name } => self.head_found(&deployment, commit, (owner, name), asked).await?,
+                Head::BranchAbsent => self.mark(&deployment, BranchMark::Absent).await?,
+                Head::Empty => self.mark(&deployment, BranchMark::Empty).await?,
+                Head::RepositoryAbsent => self.mark(&deployment, BranchMark::RepositoryAbsent).await?,
+                Head::Failed(_) => Some(()),
+            };
+            Ok(settled.map(Some))
         })
         .await
     }

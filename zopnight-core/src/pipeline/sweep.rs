@@ -8,7 +8,7 @@ use crate::domain::{
     RevisionChange, RevisionId, RevisionJob, RevisionState, Scope, SweepJob, SweepPage, SweepQuery, Timestamp,
     TrackedBranch, WatchBuildJob,
 };
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Retry};
 use crate::ports::{Head, HeadsRequest};
 
 use super::Pipeline;
@@ -78,9 +78,16 @@ impl Pipeline {
             }
         };
         for delivery in &missed.deliveries {
-            if let Err(error) = log.redeliver(delivery).await {
-                tracing::warn!(%error, delivery = %delivery.id, "a redelivery was refused");
-                return Ok(since);
+            match log.redeliver(delivery).await {
+                Ok(()) => {}
+                // Refused for good: the others are not held up by it.
+                Err(error) if error.retry() == Retry::Never => {
+                    tracing::warn!(%error, delivery = %delivery.id, "a redelivery was refused");
+                }
+                Err(error) => {
+                    tracing::warn!(%error, delivery = %delivery.id, "a redelivery could not be asked for");
+                    return Ok(since);
+                }
             }
         }
         Ok(if missed.complete { missed.newest.map(|n| n.minus(OVERLAP)).or(since) } else { since })
@@ -150,7 +157,8 @@ impl Pipeline {
                     continue;
                 }
             }
-            if let Err(error) = self.reconcile_head(org, *id, head, &Asked::default()).await {
+            // One with a newer revision than the page had is left for the next run.
+            if let Err(error) = self.reconcile_head(org, *id, tracked.newest_number, head, &Asked::default()).await {
                 tracing::warn!(%error, deployment = %id, "a deployment could not be brought to its branch's head");
             }
         }
