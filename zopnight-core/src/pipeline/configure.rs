@@ -10,6 +10,7 @@ use crate::ports::repo_source::head;
 use super::access::ours_to_mend;
 use super::create::{check_faults, warn_secrets};
 use super::decide::{Written, check_not_deleting, until_settled};
+use super::plan::keep_filled;
 use super::redeploy::again;
 use super::{Accepted, ConfigChange, Pipeline, RequestContext};
 
@@ -98,10 +99,7 @@ impl Pipeline {
         let image = serving.and_then(|c| c.image.clone());
         let mut new = again(&deployment, request, id, Cause::ConfigChange, commit, image);
         if let Some(current) = serving {
-            // Nothing is analysed anew, so what an earlier analysis filled in is kept where the setting is still open.
-            new.runtime.port = new.runtime.port.or(current.runtime.port);
-            new.runtime.health_path = new.runtime.health_path.or_else(|| current.runtime.health_path.clone());
-            new.runtime.liveness_path = new.runtime.liveness_path.or_else(|| current.runtime.liveness_path.clone());
+            keep_filled(&mut new.runtime, &current.runtime);
         }
         new.at_head = patch.branch.is_some();
         Ok(Some(new))

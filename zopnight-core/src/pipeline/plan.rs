@@ -51,6 +51,16 @@ pub(super) fn fill(runtime: &RuntimeSpec, analysis: &Analysis) -> RuntimeSpec {
     filled
 }
 
+/// Nothing is analysed anew for an image that is reused: what its analysis filled in is kept where the setting is still open.
+pub(super) fn keep_filled(runtime: &mut RuntimeSpec, built: &RuntimeSpec) {
+    runtime.port = runtime.port.or(built.port);
+    runtime.health_path = runtime.health_path.take().or_else(|| built.health_path.clone());
+    runtime.liveness_path = runtime.liveness_path.take().or_else(|| built.liveness_path.clone());
+    if runtime.port_env == RuntimeSpec::default().port_env {
+        runtime.port_env = built.port_env.clone();
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,8 +2,8 @@
 
 use crate::domain::revision::RevisionEvent;
 use crate::domain::{
-    Cause, CommitInfo, DeployedImage, Deployment, DeploymentId, EventKind, Expect, JobPayload, NewEvent, NewRevision,
-    RevisionChange, RevisionId, RevisionJob, RevisionOp, RevisionState,
+    Cause, CommitInfo, CommitSha, DeployedImage, Deployment, DeploymentId, EventKind, Expect, JobPayload, NewEvent,
+    NewRevision, RevisionChange, RevisionId, RevisionJob, RevisionOp, RevisionState, Source,
 };
 use crate::error::{Error, Result};
 use crate::ports::repo_source::head;
@@ -12,6 +12,7 @@ use crate::ports::{At, SnapshotRequest};
 use super::access::ours_to_mend;
 use super::create::accepted_event;
 use super::decide::{Written, check_not_deleting, until_settled};
+use super::plan::keep_filled;
 use super::{Accepted, Pipeline, RedeployRequest, RequestContext};
 
 impl Pipeline {
@@ -25,35 +26,30 @@ impl Pipeline {
             return Ok(answer);
         }
         let revision = self.new_revision_id();
-        let fresh = self.store().deployment(&request.org, id).await?.deployment;
-        check_not_deleting("deployment.redeploy", &fresh)?;
-        self.check_integration(&request.org, &fresh.source.integration).await?;
-        let commit = match (&what.commit, what.reuse_image) {
-            (_, true) => None,
-            (None, false) => {
-                Some(head(self.source(), &fresh.source.repo(), &fresh.source.branch).await.map_err(ours_to_mend)?)
-            }
-            (Some(sha), false) => {
-                let at = At::Commit(sha.clone());
-                let root = fresh.source.root_path.clone();
-                let request = SnapshotRequest { repo: fresh.source.repo(), at, root, want: Vec::new() };
-                Some(self.source().snapshot(&request).await.map_err(ours_to_mend)?.commit)
-            }
-        };
         until_settled("deployment.redeploy", async || {
             let view = self.store().deployment(&request.org, id).await?;
-            let (commit, image) = match (&commit, &view.current) {
-                (Some(commit), _) => (commit.clone(), None),
-                (None, Some(current)) => (current.commit.clone(), current.image.clone()),
-                (None, None) => {
+            check_not_deleting("deployment.redeploy", &view.deployment)?;
+            let source = &view.deployment.source;
+            let (commit, image) = if what.reuse_image {
+                let Some(current) = &view.current else {
                     return Err(Error::conflict("deployment.redeploy", "no_image", "nothing serves yet"));
-                }
+                };
+                (current.commit.clone(), current.image.clone())
+            } else {
+                // Asked again in every round: what was the head before a push or another branch came is not to replace it.
+                let commit = self.wanted_commit(request, source, what.commit.as_ref()).await?;
+                (commit, None)
             };
             let event =
                 NewEvent::new(EventKind::RedeployRequested, "a redeploy was asked for").of(revision).by(&request.actor);
             let at_head = image.is_none() && what.commit.is_none();
-            let new = NewRevision { at_head, ..again(&view.deployment, request, revision, Cause::Redeploy, commit, image) };
-            let change = self.replacing(&view.deployment, new, request).await?.with_event(event);
+            let mut new =
+                NewRevision { at_head, ..again(&view.deployment, request, revision, Cause::Redeploy, commit, image) };
+            if let Some(current) = view.current.as_ref().filter(|_| what.reuse_image) {
+                keep_filled(&mut new.runtime, &current.runtime);
+            }
+            let mut change = self.replacing(&view.deployment, new, request).await?.with_event(event);
+            change.expect.config_version = Some(view.deployment.config_version);
             match self.write("deployment.redeploy", change).await? {
                 Written::Committed => self.accepted(&request.org, id, Some(revision), false).await.map(Some),
                 Written::Replayed(revision, id) => self.accepted(&request.org, id, revision, true).await.map(Some),
@@ -61,6 +57,22 @@ impl Pipeline {
             }
         })
         .await
+    }
+
+    /// The head of the branch, or the commit that was named.
+    async fn wanted_commit(
+        &self,
+        request: &RequestContext,
+        source: &Source,
+        named: Option<&CommitSha>,
+    ) -> Result<CommitInfo> {
+        self.check_integration(&request.org, &source.integration).await?;
+        let Some(sha) = named else {
+            return head(self.source(), &source.repo(), &source.branch).await.map_err(ours_to_mend);
+        };
+        let (at, root) = (At::Commit(sha.clone()), source.root_path.clone());
+        let request = SnapshotRequest { repo: source.repo(), at, root, want: Vec::new() };
+        Ok(self.source().snapshot(&request).await.map_err(ours_to_mend)?.commit)
     }
 
     /// A change that makes `new` in place of what is under way: with its job, its line, its report.
