@@ -2,8 +2,8 @@
 
 use crate::domain::revision::RevisionEvent;
 use crate::domain::{
-    CancelJobs, DeploymentId, EventKind, Expect, JobPayload, NewEvent, Reason, RevisionChange, RevisionId, RevisionJob,
-    RevisionOp, RevisionState,
+    CancelJobs, DeploymentId, EventKind, Expect, JobPayload, NewEvent, OrgId, Reason, RevisionChange, RevisionId,
+    RevisionJob, RevisionOp, RevisionState, RevisionView,
 };
 use crate::error::{Error, Result};
 
@@ -41,8 +41,12 @@ impl Pipeline {
                 let message = format!("the revision is {} already", state.as_str());
                 return Err(Error::conflict("revision.cancel", "revision_terminal", message));
             };
-            let newest = deployment.deployment.newest_revision == revision;
-            let current = deployment.current.as_ref().filter(|_| state == RevisionState::Deploying && newest);
+            let current = match &deployment.current {
+                Some(current) if state == RevisionState::Deploying && !self.has_newer(&request.org, id, &view).await? => {
+                    Some(current)
+                }
+                _ => None,
+            };
             if let Some((current, image)) = current.and_then(|c| Some((c, c.image.clone()?))) {
                 let new = restored(current, restoring, &image, request);
                 let job = self.job(&request.org, id, JobPayload::Deploy(RevisionJob { revision: restoring }));
@@ -60,5 +64,11 @@ impl Pipeline {
             }
         })
         .await
+    }
+
+    /// Whether a newer revision is under way, which will take the cluster over.
+    async fn has_newer(&self, org: &OrgId, id: DeploymentId, view: &RevisionView) -> Result<bool> {
+        let unfinished = self.older_unfinished(org, id, None).await?;
+        Ok(unfinished.iter().any(|v| v.revision.number > view.revision.number))
     }
 }
