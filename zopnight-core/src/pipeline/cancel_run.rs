@@ -52,7 +52,12 @@ impl Pipeline {
             .of(job.revision)
             .with("attempt", attempt.number)
             .with("runID", run.run.id.as_str());
-        match self.step(task.hold().with_event(event)).await? {
+        let told = match self.step(task.hold().with_event(event)).await {
+            // The deployment is gone; its run is still to end.
+            Err(error) if error.kind() == ErrorKind::NotFound => Step::Committed,
+            told => told?,
+        };
+        match told {
             Step::Over(handled) => Ok(handled),
             _ if job.force => Ok(Handled::DONE),
             _ => {

@@ -16,7 +16,7 @@ const UNINSTALL: std::time::Duration = std::time::Duration::from_secs(600);
 
 impl Pipeline {
     /// Begins a deployment's removal: unfinished revisions are cancelled, a job uninstalls the release and then removes the
-    /// deployment. Asking again changes nothing.
+    /// deployment. Asking again changes nothing, unless the job was given up: then it begins anew.
     ///
     /// # Errors
     /// `NotFound`, `Unavailable`.
@@ -24,6 +24,9 @@ impl Pipeline {
         until_settled("deployment.teardown", async || {
             let view = self.store().deployment(&request.org, id).await?;
             if view.deployment.deleting_at.is_some() {
+                // It folds into the job that is there, unless that was given up.
+                let job = self.job(&request.org, id, JobPayload::Teardown(TeardownJob { deployment: id }));
+                self.store().enqueue(vec![job]).await?;
                 return self.accepted(&request.org, id, None, false).await.map(Some);
             }
             let event = NewEvent::new(EventKind::DeploymentDeleting, "the removal was asked for").by(&request.actor);
