@@ -122,14 +122,14 @@ impl Pipeline {
     ) -> Option<RevisionChange> {
         let status = if outcome.rolled_back_to.is_some() { RolloutStatus::RolledBack } else { RolloutStatus::Failed };
         let counts = failure.evidence.counts;
+        let reason = Reason::new(failure.class.as_str(), &failure.message);
         let rollout = Rollout {
             status,
             reason: Some(failure.class.as_str().to_owned()),
-            message: Some(crate::domain::text::cut(&failure.message, 1_000)),
+            message: Some(crate::domain::text::cut(reason.message(), 1_000)),
             ready: counts.ready,
             desired: counts.desired,
         };
-        let reason = Reason::new(failure.class.as_str(), &failure.message);
         let patch = RevisionPatch { rollout: Some(rollout), reason: Some(reason), ..RevisionPatch::default() };
         let step = moved(&view.revision, RevisionEvent::RolloutFailed, patch)?;
         let line = reached(&view.revision, step.to).with("reason", failure.class.as_str());

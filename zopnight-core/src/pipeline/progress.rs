@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::domain::{ProgressLine, ReleaseRef, RevisionId, RevisionPatch, RevisionState, Rollout, RolloutStatus, Timestamp};
+use crate::domain::{
+    ProgressLine, Redactor, ReleaseRef, RevisionId, RevisionPatch, RevisionState, Rollout, RolloutStatus, Timestamp,
+};
 use crate::ports::ReleaseProgress;
 
 use super::Pipeline;
@@ -53,7 +55,7 @@ impl ReleaseProgress for ProgressWriter {
         let rollout = Rollout {
             status: RolloutStatus::Progressing,
             reason: None,
-            message: Some(crate::domain::text::line(&line.message, 200)),
+            message: Some(crate::domain::text::line(&Redactor::default().text(&line.message), 200)),
             ready: line.counts.ready,
             desired: line.counts.desired,
         };
