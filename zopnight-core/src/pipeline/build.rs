@@ -49,7 +49,10 @@ impl Pipeline {
             }
             Err(error) => return Err(error),
         };
-        let Some(attempt) = self.open_attempt(&task, job, &prepared).await? else { return Ok(Handled::Ended) };
+        let attempt = match self.open_attempt(&task, job, &prepared).await? {
+            Ok(attempt) => attempt,
+            Err(handled) => return Ok(handled),
+        };
         let request = self.request(builds, &deployment, &view.revision, &prepared, &attempt)?;
         let answer = builds.dispatcher.dispatch(&request).await;
         metrics::counter!("zopnight_dispatches_total", "outcome" => outcome_name(&answer)).increment(1);
@@ -102,10 +105,15 @@ impl Pipeline {
         }))
     }
 
-    /// Persists the attempt before anything is sent. `None`: the job is out of our hands.
-    async fn open_attempt(&self, task: &Task, job: RevisionJob, prepared: &RevisionPatch) -> Result<Option<NewAttempt>> {
+    /// Persists the attempt before anything is sent; or how the job ends without one.
+    async fn open_attempt(
+        &self,
+        task: &Task,
+        job: RevisionJob,
+        prepared: &RevisionPatch,
+    ) -> Result<std::result::Result<NewAttempt, Handled>> {
         until_settled("build.attempt", async || {
-            let Some(view) = self.job_revision(task, job.revision).await? else { return Ok(Some(None)) };
+            let Some(view) = self.job_revision(task, job.revision).await? else { return Ok(Some(Err(Handled::DONE))) };
             let revision = &view.revision;
             if !revision.state.is_before_built() || view.attempt.as_ref().is_some_and(BuildAttempt::is_open) {
                 // Settled meanwhile: the next run of this job, if there is one, sees it.
@@ -130,9 +138,9 @@ impl Pipeline {
                 .with_attempt(AttemptOp::Open(Box::new(attempt.clone())))
                 .with_event(event);
             match self.step(change).await? {
-                Step::Committed => Ok(Some(Some(attempt))),
+                Step::Committed => Ok(Some(Ok(attempt))),
                 Step::Stale | Step::Exists => Ok(None),
-                Step::Over(_) => Ok(Some(None)),
+                Step::Over(handled) => Ok(Some(Err(handled))),
             }
         })
         .await
