@@ -4,5 +4,6 @@
 mod complete;
 mod crash_points;
 mod flow;
+mod races;
 mod stage;
 mod worker;

@@ -54,6 +54,15 @@ impl Stage {
         page.items.into_iter().map(|r| r.revision.state).collect()
     }
 
+    pub(crate) async fn commits(&self, id: DeploymentId) -> Vec<zopnight_core::domain::CommitSha> {
+        let query = zopnight_core::domain::RevisionQuery {
+            sort: zopnight_core::domain::RevisionSort::NumberAscending,
+            ..Default::default()
+        };
+        let page = self.world.store.revisions(&self.world.org, id, &query).await.unwrap();
+        page.items.into_iter().map(|r| r.revision.commit.sha).collect()
+    }
+
     pub(crate) async fn newest(&self, id: DeploymentId) -> zopnight_core::domain::Revision {
         self.world.store.deployment(&self.world.org, id).await.unwrap().newest
     }
