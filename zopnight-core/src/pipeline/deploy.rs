@@ -84,7 +84,7 @@ impl Pipeline {
             let Some(view) = self.job_revision(task, job.revision).await? else { return Ok(Some(Handled::DONE)) };
             let base = applied_events(task.finish(), &view, outcome);
             let change = match &outcome.verdict {
-                Verdict::Ready => self.succeeded(base, &view, outcome),
+                Verdict::Ready => self.succeeded(base, &view),
                 Verdict::Failed(failure) => self.rollout_failed(base, &view, outcome, failure),
                 Verdict::Superseded { by } => {
                     let message = format!("the cluster already runs revision {by}");
@@ -101,14 +101,11 @@ impl Pipeline {
         .await
     }
 
-    fn succeeded(&self, base: RevisionChange, view: &RevisionView, outcome: &ReleaseOutcome) -> Option<RevisionChange> {
+    fn succeeded(&self, base: RevisionChange, view: &RevisionView) -> Option<RevisionChange> {
         let rollout = Rollout { status: RolloutStatus::Ready, ..view.revision.rollout.clone() };
         let patch = RevisionPatch { rollout: Some(rollout), ..RevisionPatch::default() };
         let step = moved(&view.revision, RevisionEvent::RolloutSucceeded, patch)?;
-        let mut line = reached(&view.revision, step.to);
-        for warning in outcome.warnings.iter().take(1) {
-            line = line.with("warning", warning.as_str());
-        }
+        let line = reached(&view.revision, step.to);
         let change = base.with_revision(RevisionOp::Move(Box::new(step))).with_event(line);
         Some(self.reporting(change, view.revision.id))
     }
@@ -163,7 +160,10 @@ fn applied_events(base: RevisionChange, view: &RevisionView, outcome: &ReleaseOu
         1 => "1 object was applied".to_owned(),
         many => format!("{many} objects were applied"),
     };
-    let event = NewEvent::new(EventKind::DeployApplied, message).of(id).with("releaseVersion", outcome.helm_revision);
+    let mut event = NewEvent::new(EventKind::DeployApplied, message).of(id).with("releaseVersion", outcome.helm_revision);
+    if !outcome.warnings.is_empty() {
+        event = event.with("warnings", crate::domain::text::cut(&outcome.warnings.join("; "), 1_000));
+    }
     let verdict = match &outcome.verdict {
         Verdict::Ready => "ready",
         Verdict::Failed(failure) => failure.class.as_str(),
