@@ -28,7 +28,7 @@ struct Pushed {
 impl Pushed {
     async fn new(store: Arc<dyn Store>) -> zopnight_core::Result<Self> {
         let (org, id) = (fixtures::org("bench"), fixtures::deployment_id());
-        committed(store.apply(fixtures::create(&org, id, "bench")).await?);
+        committed(&store.apply(fixtures::create(&org, id, "bench")).await?);
         Ok(Self { store, org, id, newest: 1 })
     }
 
@@ -45,13 +45,13 @@ impl Pushed {
             let step: RevisionOp = fixtures::step(view, RevisionState::Superseded, patch);
             change = change.with_revision(step).with_event(fixtures::told(view.revision.id, RevisionState::Superseded));
         }
-        committed(self.store.apply(change).await?);
+        committed(&self.store.apply(change).await?);
         self.newest += 1;
         Ok(())
     }
 }
 
-fn committed(applied: Applied) {
+fn committed(applied: &Applied) {
     assert!(matches!(applied, Applied::Committed(_)), "{applied:?}");
 }
 

@@ -93,7 +93,7 @@ fn main() -> zopnight_core::Result<()> {
     group.finish();
     criterion.final_summary();
 
-    let floor = fastest(|| drop(black_box(floor(black_box(message)))));
+    let floor = fastest(|| _ = black_box(floor(black_box(message))));
     let good = fastest(|| drop(black_box(verify(&ours, black_box(token), revision, NOW))));
     let wrong = fastest(|| drop(black_box(verify(&theirs, black_box(token), revision, NOW))));
     let malformed = fastest(|| drop(black_box(verify(&ours, black_box(&malformed), revision, NOW))));

@@ -42,6 +42,10 @@ async fn with_config(tree: Arc<dyn SourceTree>, config: AnalyzeConfig) -> zopnig
     StackAnalyzer::new(config).analyze(&request).await.unwrap()
 }
 
+fn shared(tree: &Arc<Counting>) -> Arc<dyn SourceTree> {
+    Arc::<Counting>::clone(tree)
+}
+
 fn app() -> MemoryTree {
     tree! {
         "package.json": r#"{"main": "dist/main.js", "dependencies": {"express": "5"}}"#,
@@ -54,7 +58,7 @@ fn app() -> MemoryTree {
 #[tokio::test]
 async fn stays_within_the_rounds() {
     let counting = Arc::new(Counting { tree: app(), ..Counting::default() });
-    let got = with_config(counting.clone(), AnalyzeConfig::default()).await;
+    let got = with_config(shared(&counting), AnalyzeConfig::default()).await;
     assert_eq!(got.suggested_port.map(|p| p.get()), Some(4321));
     assert!(got.complete);
     assert!(counting.listings.load(Ordering::Relaxed) <= 4 && counting.reads.load(Ordering::Relaxed) <= 3);
@@ -67,8 +71,8 @@ async fn ignored_directories_cost_nothing() {
         Arc::new(Counting { tree: app(), ..Counting::default() }),
         Arc::new(Counting { tree: noise, ..Counting::default() }),
     );
-    let a = with_config(plain.clone(), AnalyzeConfig::default()).await;
-    let b = with_config(noisy.clone(), AnalyzeConfig::default()).await;
+    let a = with_config(shared(&plain), AnalyzeConfig::default()).await;
+    let b = with_config(shared(&noisy), AnalyzeConfig::default()).await;
     assert_eq!(a, b);
     assert_eq!(plain.dirs.load(Ordering::Relaxed), noisy.dirs.load(Ordering::Relaxed));
     assert_eq!(plain.files.load(Ordering::Relaxed), noisy.files.load(Ordering::Relaxed));
