@@ -130,7 +130,7 @@ proptest! {
     #[test]
     fn every_tree_has_one_answer(files in trees()) {
         let tree = Arc::new(build(&files));
-        let got = run(tree.clone(), ".", &[]).unwrap();
+        let got = run(Arc::<MemoryTree>::clone(&tree), ".", &[]).unwrap();
         check(&got);
         prop_assert_eq!(&got, &run(tree, ".", &[]).unwrap());
     }

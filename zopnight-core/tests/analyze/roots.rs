@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use zopnight_core::ErrorKind;
 use zopnight_core::domain::RepoPath;
+use zopnight_core::testing::tree::MemoryTree;
 use zopnight_core::tree;
 
 use super::{analyze, analyze_at, run, said};
@@ -27,7 +28,7 @@ fn a_root_path_must_be_a_directory() {
             .symlink("broken", "gone"),
     );
     let code = |root: &str| {
-        let error = run(tree.clone(), root, &[]).unwrap_err();
+        let error = run(Arc::<MemoryTree>::clone(&tree), root, &[]).unwrap_err();
         (error.kind(), error.code().unwrap().to_owned(), error.message().to_owned())
     };
     assert_eq!(code("file").0, ErrorKind::Invalid);
@@ -39,7 +40,7 @@ fn a_root_path_must_be_a_directory() {
     assert_eq!(code("mod").1, "root_path_submodule");
     assert_eq!(code("mod/x").0, ErrorKind::Unsupported);
     assert!(code("Apps").2.contains("there is apps"));
-    assert_eq!(run(tree.clone(), "link/web", &[]).unwrap().language.as_deref(), Some("node"));
+    assert_eq!(run(Arc::<MemoryTree>::clone(&tree), "link/web", &[]).unwrap().language.as_deref(), Some("node"));
 }
 
 #[test]
