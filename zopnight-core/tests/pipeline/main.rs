@@ -5,5 +5,6 @@ mod complete;
 mod crash_points;
 mod flow;
 mod races;
+mod schedules;
 mod stage;
 mod worker;
