@@ -9,7 +9,7 @@ use zopnight_core::domain::{
     Timestamp,
 };
 use zopnight_core::testing::fakes::When;
-use zopnight_core::testing::sim::Builder;
+use zopnight_core::testing::sim::{Builder, CrashStore, Fault};
 use zopnight_core::{Error, ErrorKind};
 
 use crate::stage::Stage;
@@ -120,6 +120,60 @@ async fn before_the_signature_verified_nothing_reaches_the_store() {
     at.stage.world.clock.advance(Duration::from_secs(60));
     at.refused(&at.body(&expired, &ok), "expired", None).await;
     assert_eq!(at.call(&at.good()).await, Ok(false), "refusals consume nothing");
+}
+
+/// The good token with its claims edited as text, signed with the right key.
+fn resigned(good: &str, edit: impl FnOnce(String) -> String) -> String {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use hmac::{Hmac, KeyInit as _, Mac as _};
+    let mut parts = good.split('.');
+    let (head, claims) = (parts.next().unwrap(), parts.next().unwrap());
+    let claims = edit(String::from_utf8(URL_SAFE_NO_PAD.decode(claims).unwrap()).unwrap());
+    let message = format!("{head}.{}", URL_SAFE_NO_PAD.encode(claims));
+    let mut mac = Hmac::<sha2::Sha256>::new_from_slice(b"zopnight-test-callback-key-00032").unwrap();
+    mac.update(message.as_bytes());
+    format!("{message}.{}", URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes()))
+}
+
+#[tokio::test(start_paused = true)]
+async fn claims_that_are_not_exactly_ours_are_refused_without_a_write() {
+    let at = Underway::new().await;
+    let ok = format!(r#""status":"succeeded","imageRef":"{}""#, at.request.image);
+    let good = at.request.callback_token.expose().clone();
+    let (iat, exp) = (at.claims().issued_at, at.claims().expires_at);
+    let far = exp + 21_600;
+    let cases: Vec<(String, &str)> = vec![
+        (resigned(&good, |c| c.replacen('{', r#"{"more":1,"#, 1)), "claims_malformed"),
+        (resigned(&good, |c| c.replacen(r#""iat":"#, r#""iat":1.0,"was":"#, 1)), "claims_malformed"),
+        (resigned(&good, |c| c.replace(&format!(r#""exp":{exp}"#), &format!(r#""exp":"{exp}""#))), "claims_malformed"),
+        (
+            resigned(&good, |c| c.replace(&format!(r#""exp":{exp}"#), &format!(r#""exp":{exp},"exp":{exp}"#))),
+            "claims_malformed",
+        ),
+        (resigned(&good, |c| c.replace(&format!(r#""iat":{iat}"#), &format!(r#""iat":{}"#, iat + 60))), "issued_in_future"),
+        (resigned(&good, |c| c.replace(&format!(r#""exp":{exp}"#), &format!(r#""exp":{far}"#))), "lifetime"),
+        (resigned(&good, |c| c.replace(&format!(r#""exp":{exp}"#), &format!(r#""exp":{iat}"#))), "lifetime"),
+    ];
+    for (token, code) in cases {
+        at.refused(&at.body(&token, &ok), code, None).await;
+    }
+    assert_eq!(at.call(&at.body(&resigned(&good, |c| c), &ok)).await, Ok(false), "unedited it is good");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_does_not_answer_is_temporary_and_consumes_nothing() {
+    let at = Underway::new().await;
+    for call in 0..3 {
+        let store = std::sync::Arc::clone(&at.stage.world.store);
+        let failing: std::sync::Arc<dyn zopnight_core::ports::Store> = CrashStore::at(store, call, Fault::Error);
+        let pipeline = at.stage.world.pipeline_on(failing);
+        let writes = at.stage.store.writes();
+        let answer = pipeline.complete_build(at.request.revision, &at.good()).await;
+        assert_eq!(answer.map_err(|r| r.as_str()), Err("unavailable"), "at call {call}");
+        assert_eq!(at.stage.store.writes(), writes, "at call {call}");
+    }
+    assert_eq!(at.call(&at.good()).await, Ok(false));
 }
 
 #[tokio::test(start_paused = true)]
