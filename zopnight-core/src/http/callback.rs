@@ -4,20 +4,24 @@ use axum::extract::{Request, State};
 use axum::response::IntoResponse;
 use serde::Serialize;
 use tokio::time::{Instant, timeout_at};
+use utoipa::ToSchema;
 
 use super::auth::revision_id;
 use super::body::{is_json, read};
 use super::envelope::data;
 use super::error::{ApiError, ApiResult};
+use super::openapi::words;
 use super::state::App;
 use crate::callback::CallbackRefusal;
 use crate::pipeline::Completed;
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct CompletedDto {
+#[schema(as = BuildCompleted)]
+pub(super) struct CompletedDto {
     #[serde(rename = "revisionID")]
     revision_id: String,
+    #[schema(schema_with = words::revision_state)]
     state: &'static str,
     image_ref: Option<String>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]

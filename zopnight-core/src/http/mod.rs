@@ -28,7 +28,8 @@
 //! }
 //! ```
 //!
-//! Events and logs are answered as JSON whatever `Accept` says: there is no event stream yet, and no OpenAPI document.
+//! Events and logs are answered as JSON whatever `Accept` says: there is no event stream yet. [`openapi`] is the
+//! OpenAPI document of all routes, also answered at `GET /openapi.json`.
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 
 mod analyze;
@@ -46,6 +47,7 @@ mod fields;
 mod idempotency;
 mod json;
 mod logs;
+mod openapi;
 mod page;
 mod panics;
 mod parse;
@@ -53,8 +55,10 @@ mod repositories;
 mod revisions;
 mod routes;
 mod state;
+mod table;
 mod timeouts;
 mod webhook;
 
 pub use config::{HttpConfig, HttpConfigBuilder};
+pub use openapi::openapi;
 pub use routes::{ingress_routes, router, tenant_routes};

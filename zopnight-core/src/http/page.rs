@@ -3,6 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::fields::{Faults, Fields, Rule};
 use super::parse::number;
@@ -13,7 +14,7 @@ use crate::pipeline::RepositoriesCursor;
 const MAX_CURSOR: usize = 512;
 
 /// What stands beside a page of a list.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
 pub(super) struct PageMeta {
     page: u32,
     limit: u32,

@@ -1,4 +1,4 @@
-//! The table of routes.
+//! The routers, made from the table of routes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,14 +6,13 @@ use std::time::Duration;
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, patch, post};
 
 use super::config::HttpConfig;
 use super::envelope::envelope;
 use super::error::ApiError;
 use super::state::App;
+use super::table::{Group, ROUTES};
 use super::timeouts::{bounded, deadline};
-use super::{analyze, callback, cluster, deployments, events, logs, repositories, revisions, webhook};
 use crate::pipeline::Pipeline;
 
 /// Beyond the time that a live list gives itself, so that its own answer comes first.
@@ -27,7 +26,7 @@ pub fn router(pipeline: Pipeline, config: HttpConfig) -> Router {
 }
 
 /// Routes that act for one tenant. Every handler needs an [`OrgId`](crate::domain::OrgId) in the request's extensions and
-/// answers 401 without it; an [`Actor`](crate::domain::Actor) beside it says who acts. Unknown paths are left to
+/// answers 401 without it, but for the OpenAPI document; an [`Actor`](crate::domain::Actor) beside it says who acts. Unknown paths are left to
 /// [`ingress_routes`] or to the host, so that the two can be merged.
 pub fn tenant_routes(pipeline: Pipeline, config: HttpConfig) -> Router {
     tenant(&App::new(pipeline, config))
@@ -41,30 +40,11 @@ pub fn ingress_routes(pipeline: Pipeline, config: HttpConfig) -> Router {
 
 fn tenant(app: &App) -> Router {
     let config = &app.config;
-    let within = |after: Duration| from_fn_with_state(after, deadline);
-    let lists = Router::new()
-        .route("/repositories", get(repositories::repositories))
-        .route("/branches", get(repositories::branches))
-        .route_layer(within(config.live_list_timeout.saturating_add(SLACK)));
-    let analyses = Router::new()
-        .route("/analyze", post(analyze::analyze))
-        .route("/deployments/{id}/analyze", post(analyze::analyze_deployment))
-        .route_layer(within(config.analyze_timeout));
-    let rest = Router::new()
-        .route("/deployments", get(deployments::deployments).post(deployments::create))
-        .route("/deployments/{id}", get(deployments::deployment).delete(deployments::remove))
-        .route("/deployments/{id}/configs", patch(deployments::configure))
-        .route("/deployments/{id}/revisions", get(revisions::revisions).post(revisions::redeploy))
-        .route("/deployments/{id}/revisions/{revisionID}", get(revisions::revision))
-        .route("/deployments/{id}/revisions/{revisionID}/cancel", post(revisions::cancel))
-        .route("/deployments/{id}/revisions/{revisionID}/logs", get(logs::logs))
-        .route("/deployments/{id}/rollback", post(deployments::rollback))
-        .route("/deployments/{id}/events", get(events::events))
-        .route("/deployments/{id}/loadbalancer", get(cluster::load_balancer))
-        .route_layer(within(config.request_timeout));
-    lists
-        .merge(analyses)
-        .merge(rest)
+    let within = |group, after: Duration| routes_of(group).route_layer(from_fn_with_state(after, deadline));
+    within(Group::Lists, config.live_list_timeout.saturating_add(SLACK))
+        .merge(within(Group::Analyses, config.analyze_timeout))
+        .merge(within(Group::Tenant, config.request_timeout))
+        .merge(within(Group::Open, config.request_timeout))
         .route_layer(from_fn_with_state(Arc::clone(&app.requests), bounded))
         .layer(from_fn_with_state(app.clone(), envelope))
         .with_state(app.clone())
@@ -73,12 +53,17 @@ fn tenant(app: &App) -> Router {
 fn ingress(app: &App) -> Router {
     let mut routes = Router::new().fallback(unknown_path);
     if app.pipeline.has_webhooks() {
-        routes = routes.route("/webhooks/github", post(webhook::webhook));
+        routes = routes.merge(routes_of(Group::Webhook));
     }
     if app.pipeline.has_builds() {
-        routes = routes.route("/build-callbacks/{revisionID}", post(callback::complete));
+        routes = routes.merge(routes_of(Group::Callback));
     }
     routes.layer(from_fn_with_state(app.clone(), envelope)).with_state(app.clone())
+}
+
+fn routes_of(group: Group) -> Router<App> {
+    let rows = ROUTES.iter().filter(|route| route.group == group);
+    rows.fold(Router::new(), |router, route| router.route(route.path, (route.handler)(route.method)))
 }
 
 async fn unknown_path() -> Response {

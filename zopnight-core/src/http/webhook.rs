@@ -8,10 +8,12 @@ use axum::response::IntoResponse;
 use serde::Serialize;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout, timeout_at};
+use utoipa::ToSchema;
 
 use super::body::{declared_length, read};
 use super::envelope::data;
 use super::error::{ApiError, ApiResult};
+use super::openapi::words;
 use super::state::App;
 use crate::error::{Error, ErrorKind};
 use crate::pipeline::{WebhookAnswer, WebhookOutcome};
@@ -22,10 +24,12 @@ const SIGNATURE: &str = "x-hub-signature-256";
 const ROOM: Duration = Duration::from_secs(1);
 
 /// Counts only: whoever can sign may not learn of tenants.
-#[derive(Clone, Debug, Serialize)]
-struct AnswerDto {
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = WebhookAnswer)]
+pub(super) struct AnswerDto {
     #[serde(rename = "deliveryID")]
     delivery_id: String,
+    #[schema(schema_with = words::outcome)]
     outcome: &'static str,
     reason: Option<&'static str>,
     revisions: u32,

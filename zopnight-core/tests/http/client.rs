@@ -6,6 +6,8 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use crate::schema::codes;
+
 /// An answer as it came.
 #[derive(Clone, Debug)]
 pub(crate) struct Answer {
@@ -27,11 +29,12 @@ impl Answer {
         self.json()["data"].clone()
     }
 
-    /// The error's code; panics unless the envelope is whole.
+    /// The error's code; panics unless the envelope is whole and the code is one of the document.
     pub(crate) fn code(&self) -> String {
         let error = &self.json()["error"];
         assert!(error["message"].as_str().is_some_and(|m| !m.is_empty()), "{self:?}");
         assert_eq!(error["requestID"].as_str(), self.header("x-request-id"), "{self:?}");
+        assert!(codes().contains(&error["code"]), "{self:?}");
         error["code"].as_str().unwrap().to_owned()
     }
 

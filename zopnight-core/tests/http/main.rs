@@ -8,4 +8,6 @@ mod errors;
 mod host;
 mod idempotency;
 mod ingress;
+mod openapi;
+mod schema;
 mod tenancy;

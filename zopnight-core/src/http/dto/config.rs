@@ -3,14 +3,20 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::domain::{BuildSpec, EnvName, HealthPath, Port, Quantity, RepoPath, Resources, RuntimeSpec, SecretRef};
+use crate::http::openapi::words;
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Build)]
 pub(super) struct BuildDto {
+    #[schema(schema_with = words::build_mode)]
     mode: &'static str,
+    #[schema(value_type = Option<String>)]
     dockerfile: Option<RepoPath>,
+    #[schema(value_type = BTreeMap<String, String>)]
     args: BTreeMap<EnvName, String>,
     timeout_seconds: u32,
 }
@@ -26,39 +32,52 @@ impl From<&BuildSpec> for BuildDto {
     }
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Runtime)]
 pub(super) struct RuntimeDto {
+    #[schema(value_type = Option<u16>)]
     port: Option<Port>,
+    #[schema(value_type = String)]
     port_env: EnvName,
+    #[schema(value_type = Option<String>)]
     health_path: Option<HealthPath>,
+    #[schema(value_type = Option<String>)]
     liveness_path: Option<HealthPath>,
+    #[schema(value_type = BTreeMap<String, String>)]
     env: BTreeMap<EnvName, String>,
     secret_refs: Vec<SecretRefDto>,
     replicas: ReplicasDto,
     resources: ResourcesDto,
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = SecretRef)]
 struct SecretRefDto {
     name: String,
     secret_name: String,
     key: String,
 }
 
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[schema(as = Replicas)]
 struct ReplicasDto {
     min: u32,
     max: u32,
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Resources)]
 struct ResourcesDto {
+    #[schema(value_type = Option<String>)]
     cpu_request: Option<Quantity>,
+    #[schema(value_type = Option<String>)]
     cpu_limit: Option<Quantity>,
+    #[schema(value_type = Option<String>)]
     memory_request: Option<Quantity>,
+    #[schema(value_type = Option<String>)]
     memory_limit: Option<Quantity>,
 }
 

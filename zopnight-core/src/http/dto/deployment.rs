@@ -1,17 +1,21 @@
 //! Deployments.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::config::{BuildDto, RuntimeDto};
 use super::revision::RevisionDto;
 use crate::domain::{DeploymentView, Source, Target, Timestamp};
+use crate::http::openapi::words;
 use crate::pipeline::Accepted;
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Deployment)]
 pub(in crate::http) struct DeploymentDto {
     id: String,
     name: String,
+    #[schema(schema_with = words::deployment_status)]
     status: &'static str,
     source: SourceDto,
     build: BuildDto,
@@ -22,12 +26,15 @@ pub(in crate::http) struct DeploymentDto {
     #[serde(rename = "latestRevisionID")]
     latest_revision_id: String,
     config_version: u32,
+    #[schema(schema_with = words::time)]
     created_at: Timestamp,
+    #[schema(schema_with = words::time)]
     updated_at: Timestamp,
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Source)]
 struct SourceDto {
     #[serde(rename = "integrationID")]
     integration_id: String,
@@ -40,8 +47,9 @@ struct SourceDto {
     auto_deploy: bool,
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Target)]
 struct TargetDto {
     #[serde(rename = "spaceID")]
     space_id: String,
@@ -94,7 +102,8 @@ impl From<&Target> for TargetDto {
 }
 
 /// A deployment and the revision that a change of it made.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Changed)]
 pub(in crate::http) struct ChangedDto {
     deployment: DeploymentDto,
     revision: Option<RevisionDto>,

@@ -1,23 +1,30 @@
 //! Events, logs, addresses.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::domain::{Address, Event, EventData, HttpsUrl, LoadBalancerStatus, LogSource, LogTail, Timestamp};
+use crate::http::openapi::words;
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Event)]
 pub(in crate::http) struct EventDto {
     seq: u64,
+    #[schema(schema_with = words::time)]
     at: Timestamp,
     kind: &'static str,
     #[serde(rename = "revisionID")]
     revision_id: Option<String>,
     actor: ActorDto,
     message: String,
+    #[schema(value_type = Object)]
     data: EventData,
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Actor)]
 struct ActorDto {
+    #[schema(schema_with = words::actor)]
     kind: &'static str,
     id: String,
 }
@@ -36,13 +43,16 @@ impl From<Event> for EventDto {
     }
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Log)]
 pub(in crate::http) struct LogDto {
+    #[schema(schema_with = words::log_source)]
     source: &'static str,
     lines: Vec<String>,
     truncated: bool,
     complete: bool,
+    #[schema(value_type = Option<String>)]
     log_tail_url: Option<HttpsUrl>,
 }
 
@@ -61,8 +71,10 @@ impl LogDto {
     }
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = LoadBalancer)]
 pub(in crate::http) struct LoadBalancerDto {
+    #[schema(schema_with = words::exposed)]
     r#type: &'static str,
     addresses: Vec<AddressDto>,
     ports: Vec<u16>,
@@ -70,7 +82,8 @@ pub(in crate::http) struct LoadBalancerDto {
     urls: Vec<String>,
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Address)]
 struct AddressDto {
     hostname: Option<String>,
     ip: Option<String>,

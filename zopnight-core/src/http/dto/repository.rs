@@ -1,19 +1,22 @@
 //! Repositories and branches.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::domain::{Branch, BranchName};
 use crate::http::page::{write_cursor, write_page};
 use crate::pipeline::{BranchesAnswer, ListedRepository, RepositoriesAnswer};
 
 /// An item of `GET /repositories`: exactly these five fields.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Repository)]
 pub(in crate::http) struct RepositoryDto {
     #[serde(rename = "integrationID")]
     integration_id: String,
     owner: String,
     repo: String,
+    #[schema(value_type = Option<String>)]
     default_branch: Option<BranchName>,
     private: bool,
 }
@@ -32,7 +35,7 @@ impl From<ListedRepository> for RepositoryDto {
 }
 
 /// What stands beside the repositories.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(in crate::http) struct RepositoriesMeta {
     next_cursor: Option<String>,
@@ -40,7 +43,8 @@ pub(in crate::http) struct RepositoriesMeta {
     failures: Vec<FailureDto>,
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = IntegrationFailure)]
 struct FailureDto {
     #[serde(rename = "integrationID")]
     integration_id: String,
@@ -62,7 +66,8 @@ impl RepositoriesMeta {
 }
 
 /// An item of `GET /branches`.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Branch)]
 pub(in crate::http) struct BranchDto {
     name: String,
     sha: String,
@@ -82,7 +87,7 @@ impl BranchDto {
 }
 
 /// What stands beside the branches. `skipped` only when names were left out.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(in crate::http) struct BranchesMeta {
     next_cursor: Option<String>,

@@ -1,19 +1,23 @@
 //! Revisions.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::domain::{
     BuildAttempt, Cause, HttpsUrl, Reason, Revision, RevisionId, RevisionState, RevisionView, Rollout, RolloutStatus,
     Timestamp,
 };
+use crate::http::openapi::words;
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Revision)]
 pub(in crate::http) struct RevisionDto {
     id: String,
     #[serde(rename = "deploymentID")]
     deployment_id: String,
     number: u32,
+    #[schema(schema_with = words::revision_state)]
     state: &'static str,
     reason: Option<ReasonDto>,
     cause: CauseDto,
@@ -23,20 +27,26 @@ pub(in crate::http) struct RevisionDto {
     #[serde(rename = "supersededByRevisionID")]
     superseded_by_revision_id: Option<String>,
     is_current: bool,
+    #[schema(schema_with = words::time)]
     created_at: Timestamp,
+    #[schema(schema_with = words::time)]
     updated_at: Timestamp,
+    #[schema(value_type = Option<String>, format = DateTime)]
     finished_at: Option<Timestamp>,
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Reason)]
 struct ReasonDto {
     code: String,
     message: String,
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Cause)]
 struct CauseDto {
+    #[schema(schema_with = words::cause)]
     kind: &'static str,
     #[serde(rename = "deliveryID")]
     delivery_id: Option<String>,
@@ -45,7 +55,8 @@ struct CauseDto {
     to_number: Option<u32>,
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Commit)]
 struct CommitDto {
     sha: String,
     branch: String,
@@ -53,21 +64,28 @@ struct CommitDto {
     author: Option<String>,
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = RevisionBuild)]
 struct RevisionBuildDto {
+    #[schema(schema_with = words::build_status)]
     status: &'static str,
     attempt: Option<u32>,
     image_ref: Option<String>,
     error: Option<ReasonDto>,
+    #[schema(value_type = Option<String>)]
     log_tail_url: Option<HttpsUrl>,
+    #[schema(value_type = Option<String>, format = DateTime)]
     started_at: Option<Timestamp>,
+    #[schema(value_type = Option<String>, format = DateTime)]
     finished_at: Option<Timestamp>,
     duration_ms: Option<u64>,
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Rollout)]
 struct RolloutDto {
+    #[schema(schema_with = words::rollout_status)]
     status: RolloutStatus,
     reason: Option<String>,
     message: Option<String>,
