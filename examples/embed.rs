@@ -7,9 +7,7 @@ use std::sync::Arc;
 
 use zopnight_core::callback::{CallbackKey, CallbackKeys};
 use zopnight_core::clock::SystemClock;
-use zopnight_core::domain::{
-    AppName, BuildSpec, EventQuery, HttpsUrl, IntegrationId, Namespace, OrgId, RepoPath, RuntimeSpec, Secret, SpaceId,
-};
+use zopnight_core::domain::{AppName, EventQuery, HttpsUrl, IntegrationId, Namespace, OrgId, Secret, SpaceId};
 use zopnight_core::pipeline::{DeploymentSpec, Pipeline, RequestContext, SourceSpec};
 use zopnight_core::tenants::SpaceGrant;
 use zopnight_core::testing::fakes::{FakeApplier, FakeDispatcher, FakeForge, FakeResolver};
@@ -37,9 +35,7 @@ async fn main() -> Result<()> {
     let worker = Worker::builder(store, pipeline.clone()).build()?;
 
     let (owner, name) = (repo.owner.clone(), repo.name.clone());
-    let source = SourceSpec { integration, owner, repo: name, branch: None, root_path: RepoPath::root(), auto_deploy: true };
-    let (build, runtime) = (BuildSpec::default(), RuntimeSpec::default());
-    let spec = DeploymentSpec { name: AppName::parse("shop")?, source, build, runtime, space, namespace: None };
+    let spec = DeploymentSpec::new(AppName::parse("shop")?, SourceSpec::new(integration, owner, name), space);
     let made = pipeline.create_deployment(&RequestContext::new(org.clone()), &spec).await?;
     worker.drain_once().await;
 
