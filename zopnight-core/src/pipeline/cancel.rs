@@ -2,12 +2,10 @@
 
 use crate::domain::revision::RevisionEvent;
 use crate::domain::{
-    CancelJobs, DeploymentId, EventKind, Expect, JobPayload, NewEvent, OrgId, Reason, RevisionChange, RevisionId,
-    RevisionJob, RevisionOp, RevisionState, RevisionView,
+    CancelJobs, DeploymentId, EventKind, NewEvent, OrgId, Reason, RevisionChange, RevisionId, RevisionState, RevisionView,
 };
 use crate::error::{Error, Result};
 
-use super::create::accepted_event;
 use super::decide::{Written, check_not_deleting, until_settled};
 use super::rollback::restored;
 use super::{Accepted, Pipeline, RequestContext};
@@ -48,14 +46,7 @@ impl Pipeline {
                 _ => None,
             };
             if let Some((current, image)) = current.and_then(|c| Some((c, c.image.clone()?))) {
-                let new = restored(current, restoring, &image, request);
-                let job = self.job(&request.org, id, JobPayload::Deploy(RevisionJob { revision: restoring }));
-                change.expect = Expect { newest_number: Some(deployment.deployment.newest_number), ..Expect::default() };
-                change = change
-                    .with_event(accepted_event(&new))
-                    .with_revision(RevisionOp::Create(Box::new(new)))
-                    .with_follow_up(job);
-                change = self.reporting(change, restoring);
+                change = self.restoring(change, &deployment.deployment, restored(current, restoring, &image, request));
             }
             match self.write("revision.cancel", change).await? {
                 Written::Committed => self.accepted(&request.org, id, Some(revision), false).await.map(Some),

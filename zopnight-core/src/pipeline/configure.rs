@@ -2,9 +2,9 @@
 
 use crate::domain::{
     Cause, CommitInfo, ConfigPatch, DeploymentId, DeploymentOp, DeploymentView, EventKind, Expect, NewEvent, NewRevision,
-    RevisionChange, RevisionId,
+    RevisionChange, RevisionId, RuntimeSpec,
 };
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::ports::repo_source::head;
 
 use super::access::ours_to_mend;
@@ -95,7 +95,9 @@ impl Pipeline {
             }
             None => view.newest.commit.clone(),
         };
-        let serving = view.current.as_ref().filter(|c| !rebuilt && c.id == view.newest.id);
+        self.check_grant(&deployment, &deployment.target).await.map_err(not_granted)?;
+        let reusable = !rebuilt && !opens(&view.deployment.runtime, &deployment.runtime);
+        let serving = view.current.as_ref().filter(|c| reusable && c.id == view.newest.id);
         let image = serving.and_then(|c| c.image.clone());
         let mut new = again(&deployment, request, id, Cause::ConfigChange, commit, image);
         if let Some(current) = serving {
@@ -104,6 +106,23 @@ impl Pipeline {
         new.at_head = patch.branch.is_some();
         Ok(Some(new))
     }
+}
+
+/// Whether a setting is left open that was not: then only an analysis of the commit can fill it in.
+fn opens(old: &RuntimeSpec, new: &RuntimeSpec) -> bool {
+    let opened = |was: bool, is: bool| was && !is;
+    opened(old.port.is_some(), new.port.is_some())
+        || opened(old.health_path.is_some(), new.health_path.is_some())
+        || opened(old.liveness_path.is_some(), new.liveness_path.is_some())
+        || (old.port_env != new.port_env && new.port_env == RuntimeSpec::default().port_env)
+}
+
+/// A grant that is gone is for the host to mend, not a refusal of the caller.
+fn not_granted(error: Error) -> Error {
+    if error.kind() != ErrorKind::Forbidden {
+        return error;
+    }
+    Error::conflict("deployment.configure", "target_not_granted", error.message().to_owned())
 }
 
 /// What of the wanted change differs from what is, and the names of those fields.

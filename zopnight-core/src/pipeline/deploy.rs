@@ -4,18 +4,19 @@ use std::sync::Arc;
 
 use crate::domain::revision::RevisionEvent;
 use crate::domain::{
-    DeployedImage, Deployment, EventKind, Lease, LogSource, LogTail, NewEvent, Reason, ReleaseOutcome, ReleaseRef,
+    Actor, DeployedImage, Deployment, EventKind, Lease, LogSource, LogTail, NewEvent, Reason, ReleaseOutcome, ReleaseRef,
     RevisionChange, RevisionJob, RevisionLog, RevisionOp, RevisionPatch, RevisionState, RevisionView, Rollout,
     RolloutFailure, RolloutStatus, Verdict,
 };
 use crate::error::{Result, Retry};
 use crate::ports::ReleaseRequest;
 
-use super::Pipeline;
 use super::decide::until_settled;
 use super::end::{moved, reached};
 use super::jobs::{Handled, Task};
 use super::progress::ProgressWriter;
+use super::rollback::restored;
+use super::{Pipeline, RequestContext};
 
 impl Pipeline {
     pub(super) async fn run_deploy(&self, lease: &Lease, job: RevisionJob) -> Result<Handled> {
@@ -85,7 +86,10 @@ impl Pipeline {
             let base = applied_events(task.finish(), &view, outcome);
             let change = match &outcome.verdict {
                 Verdict::Ready => self.succeeded(base, &view),
-                Verdict::Failed(failure) => self.rollout_failed(base, &view, outcome, failure),
+                Verdict::Failed(failure) => {
+                    let failed = self.rollout_failed(base, &view, outcome, failure);
+                    self.agreeing(task, failed, &view, outcome).await?
+                }
                 Verdict::Superseded { by } => {
                     let message = format!("the cluster already runs revision {by}");
                     let event = NewEvent::new(EventKind::DeployFenced, &*message).of(job.revision).with("by", by.get());
@@ -99,6 +103,29 @@ impl Pipeline {
             }
         })
         .await
+    }
+
+    /// A failed rollout was rolled back to what ran in the cluster before. Where that is not what serves by the catalog (a revision
+    /// that was superseded in the moment it became ready), what serves is put back.
+    async fn agreeing(
+        &self,
+        task: &Task,
+        change: Option<RevisionChange>,
+        failed: &RevisionView,
+        outcome: &ReleaseOutcome,
+    ) -> Result<Option<RevisionChange>> {
+        let (Some(change), Some(_), Some(runs)) = (change.as_ref(), outcome.rolled_back_to, outcome.previous) else {
+            return Ok(change);
+        };
+        let Some(found) = self.job_deployment(task).await? else { return Ok(Some(change.clone())) };
+        let newest = found.deployment.newest_revision == failed.revision.id;
+        let serves = found.current.as_ref().filter(|c| newest && c.number != runs);
+        let Some((current, image)) = serves.and_then(|c| Some((c, c.image.clone()?))) else {
+            return Ok(Some(change.clone()));
+        };
+        let request = RequestContext::new(task.org.clone()).with_actor(Actor::system());
+        let new = restored(current, self.new_revision_id(), &image, &request);
+        Ok(Some(self.restoring(change.clone(), &found.deployment, new)))
     }
 
     fn succeeded(&self, base: RevisionChange, view: &RevisionView) -> Option<RevisionChange> {

@@ -1,13 +1,14 @@
 //! Back to an older revision's image and configuration.
 
 use crate::domain::{
-    Cause, DeployedImage, DeploymentId, DeploymentView, EventKind, NewEvent, NewRevision, PageRequest, Revision,
-    RevisionQuery, RevisionSort, RevisionState,
+    Cause, DeployedImage, Deployment, DeploymentId, DeploymentView, EventKind, Expect, JobPayload, NewEvent, NewRevision,
+    PageRequest, Revision, RevisionChange, RevisionJob, RevisionOp, RevisionQuery, RevisionSort, RevisionState,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::ports::ResolveRequest;
 
 use super::access::ours_to_mend;
+use super::create::accepted_event;
 use super::decide::{Written, check_not_deleting, until_settled};
 use super::{Accepted, Pipeline, RequestContext, RollbackTo};
 
@@ -45,6 +46,16 @@ impl Pipeline {
             }
         })
         .await
+    }
+
+    /// Adds to `change` a revision that puts what serves back into the cluster, with its deploy job.
+    pub(super) fn restoring(&self, mut change: RevisionChange, deployment: &Deployment, new: NewRevision) -> RevisionChange {
+        let id = new.id;
+        let job = self.job(&change.org, deployment.id, JobPayload::Deploy(RevisionJob { revision: id }));
+        change.expect = Expect { newest_number: Some(deployment.newest_number), ..change.expect };
+        let change =
+            change.with_event(accepted_event(&new)).with_revision(RevisionOp::Create(Box::new(new))).with_follow_up(job);
+        self.reporting(change, id)
     }
 
     async fn rollback_target(&self, request: &RequestContext, view: &DeploymentView, to: RollbackTo) -> Result<Revision> {

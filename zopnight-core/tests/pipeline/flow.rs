@@ -493,3 +493,63 @@ async fn a_hundred_identical_callbacks_make_one_transition_and_one_deploy_job() 
     stage.world.settle(&stage.pipeline).await;
     check_at_rest(&stage.world, id).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_setting_that_is_left_open_again_is_analysed_anew() {
+    let (stage, id) = Stage::live().await;
+    let mut runtime = stage.pipeline.deployment(&stage.world.org, id).await.unwrap().deployment.runtime;
+    runtime.port = Some(Port::new(9000).unwrap());
+    let change = ConfigChange { runtime: Some(runtime.clone()), ..Default::default() };
+    stage.pipeline.update_config(&stage.request(), id, &change).await.unwrap();
+    stage.world.settle(&stage.pipeline).await;
+    assert_eq!(stage.newest(id).await.runtime.port, Some(Port::new(9000).unwrap()));
+    runtime.port = None;
+    let change = ConfigChange { runtime: Some(runtime), ..Default::default() };
+    let accepted = stage.pipeline.update_config(&stage.request(), id, &change).await.unwrap();
+    assert_eq!(accepted.revision.unwrap().revision.state, RevisionState::Queued, "only an analysis knows the port now");
+    stage.world.settle(&stage.pipeline).await;
+    assert_eq!(stage.newest(id).await.runtime.port, Some(Port::new(8080).unwrap()));
+    check_at_rest(&stage.world, id).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_of_configuration_asks_for_the_grant_again() {
+    let (stage, id) = Stage::live().await;
+    stage.world.tenants.grants().withdraw_org(&stage.world.org);
+    let build = zopnight_core::domain::BuildSpec { timeout_seconds: 60, ..Default::default() };
+    let change = ConfigChange { build: Some(build), ..Default::default() };
+    let writes = stage.store.writes();
+    let refused = stage.pipeline.update_config(&stage.request(), id, &change).await.unwrap_err();
+    assert_eq!((refused.kind(), refused.code()), (ErrorKind::Conflict, Some("target_not_granted")));
+    assert_eq!(stage.store.writes(), writes);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_roll_back_to_a_revision_that_was_superseded_when_it_became_ready_restores_what_serves() {
+    let (stage, id) = Stage::live().await;
+    let first = stage.running(id).await;
+    let number = |n| zopnight_core::domain::RevisionNumber::new(n).unwrap();
+    // Revision 2 is ready in the cluster, but its verdict comes after revision 3 has its image; revision 3 then fails.
+    let gate = stage.world.applier.faults().stall_after("apply", When::Next(1));
+    stage.world.applier.script(id, number(3), Rolls::Fails(zopnight_core::domain::FailureClass::CrashLoop));
+    stage.push("two").await;
+    stage.drain().await;
+    stage.world.builder.play(&stage.pipeline).await;
+    let queue: Arc<dyn Store> = Arc::clone(&stage.world.store);
+    let worker = stage.world.worker(queue, &stage.pipeline);
+    let rolling = tokio::spawn(async move { worker.drain_once().await });
+    gate.reached().await;
+    stage.push("three").await;
+    stage.drain().await;
+    stage.world.builder.play(&stage.pipeline).await;
+    gate.release();
+    rolling.await.unwrap();
+    stage.world.settle(&stage.pipeline).await;
+    assert_eq!(
+        stage.states(id).await[1..],
+        [RevisionState::Superseded, RevisionState::Failed, RevisionState::Succeeded],
+        "what serves was put back"
+    );
+    assert_eq!(stage.running(id).await, first);
+    check_at_rest(&stage.world, id).await;
+}
