@@ -124,7 +124,7 @@ fn block(out: &mut String, text: &str, indent: usize) {
     }
     if !text.ends_with('\n') {
         out.push('-');
-    } else if body.ends_with('\n') {
+    } else if body.is_empty() || body.ends_with('\n') {
         out.push('+');
     }
     for line in body.split('\n') {
@@ -197,6 +197,7 @@ mod tests {
         let text = "a: |-\n  x\n  y\nb:\n  e: {}\n  l:\n  - a: 1\n    b:\n    - 1\n    - - 2\n  - x\n  m: []\n  z: null";
         assert_eq!(to_yaml(&value), text);
         assert_eq!(to_yaml(&json!("a\n\n")), "|+\n  a\n");
+        assert_eq!(to_yaml(&json!("\n")), "|2+\n");
         assert_eq!(
             to_yaml(&json!([1.0, 1.5, 1e20, 1e21, 1_234_567.5])),
             "- 1\n- 1.5\n- 100000000000000000000\n- 1e+21\n- 1.2345675e+06"
@@ -275,7 +276,8 @@ mod tests {
         #[test]
         fn what_is_written_is_read_back(value in any_json()) {
             let text = to_yaml(&value);
-            let read = yaml_in::parse(&text).map_err(|e| TestCaseError::fail(format!("{e}:\n{text}")))?;
+            // Written without its last line end, as by Helm; a template goes on with one.
+            let read = yaml_in::parse(&[&text, "\n"].concat()).map_err(|e| TestCaseError::fail(format!("{e}:\n{text}")))?;
             prop_assert_eq!(floats(read), floats(value), "{}", text);
         }
     }
