@@ -1,4 +1,6 @@
 //! Renders a chart to objects and the exact manifest text that the release record keeps.
+//!
+//! Known differences from Helm: a null in a chart's own defaults is kept, as by Helm 3 and 4.1; Helm 4.3 drops it.
 
 mod context;
 pub(crate) mod engine;

@@ -183,6 +183,14 @@ fn the_service_chart_renders_as_with_helm() {
     }
 }
 
+/// Whether this helm drops the nulls of a chart's own defaults: 4.3 does, the versions up to 4.1 keep them, as we do.
+fn drops_null_defaults(helm: &Path) -> bool {
+    let output = Command::new(helm).args(["version", "--template", "{{.Version}}"]).env_clear().output().unwrap();
+    let version = String::from_utf8(output.stdout).unwrap();
+    let numbers: Vec<u32> = version.trim_start_matches('v').split('.').filter_map(|n| n.parse().ok()).collect();
+    numbers.first().zip(numbers.get(1)) >= Some((&4, &3))
+}
+
 /// One fixture chart a group of functions, rendered by both.
 #[test]
 fn functions_answer_as_with_helm() {
@@ -195,7 +203,12 @@ fn functions_answer_as_with_helm() {
         assert_eq!(ours.keys().collect::<Vec<_>>(), theirs.keys().collect::<Vec<_>>());
         for (label, object) in &ours {
             for (key, value) in object["data"].as_object().unwrap() {
-                assert_eq!(value, &theirs[label]["data"][key], "{label} {key}, {}", helm.display());
+                let theirs = &theirs[label]["data"][key];
+                if key == "nullDefaults" && drops_null_defaults(&helm) {
+                    assert_eq!((value.as_str(), theirs.as_str()), (Some("a,z"), Some("a")), "the one difference known");
+                    continue;
+                }
+                assert_eq!(value, theirs, "{label} {key}, {}", helm.display());
             }
         }
     }
