@@ -67,7 +67,7 @@ async fn attempt<W: Work>(pools: &Pools, operation: &'static str, work: &W) -> R
 }
 
 /// 5 ms · 2^k, ± 50 %.
-fn pause(k: u32) -> Duration {
+pub(crate) fn pause(k: u32) -> Duration {
     let base = 5_000_u64.saturating_mul(1 << k.min(10));
     let random = RandomState::new().build_hasher().finish();
     Duration::from_micros((base / 2).saturating_add(random % base.max(1)))

@@ -20,7 +20,7 @@ async fn applied(url: &str) -> Vec<i64> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn two_connects_on_a_fresh_file_at_once() {
-    for _ in 0..20 {
+    for _ in 0..50 {
         let (_directory, url) = fresh();
         let open = || {
             let url = url.clone();

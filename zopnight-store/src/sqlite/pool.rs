@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use sqlx::SqlitePool;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use tokio::time::{Instant, sleep};
 use zopnight_core::{Error, ErrorKind, Result};
 
 use super::session::Session;
 use crate::error::StoreError;
 use crate::instruments::Instruments;
 use crate::options::{StoreOptions, Synchronous};
+use crate::retry::pause;
 use crate::wake::Wake;
 
 const CONNECT: &str = "store.connect";
@@ -50,8 +52,7 @@ impl Pools {
             let pool = pool.test_before_acquire(false);
             if memory { pool.idle_timeout(None).max_lifetime(None) } else { pool }
         };
-        let open = |e: sqlx::Error| StoreError::from(e).into_core(CONNECT);
-        let writer = pool(1).connect_with(connect.clone()).await.map_err(open)?;
+        let writer = opened(|| pool(1).connect_with(connect.clone())).await?;
         let readers = if memory {
             writer.clone()
         } else {
@@ -114,6 +115,27 @@ impl Pools {
     pub(crate) async fn close(&self) {
         self.readers.close().await;
         self.writer.close().await;
+    }
+}
+
+/// Opens the first connection. When two processes turn one fresh file to WAL at the same moment, SQLite breaks the tie: it
+/// answers one of them "busy" without the wait it was told. That one comes again within the same time.
+async fn opened<F, Fut>(mut open: F) -> Result<SqlitePool>
+where
+    F: FnMut() -> Fut + Send,
+    Fut: Future<Output = sqlx::Result<SqlitePool>> + Send,
+{
+    let begun = Instant::now();
+    let mut tries = 0;
+    loop {
+        match open().await.map_err(StoreError::from) {
+            Ok(pool) => return Ok(pool),
+            Err(StoreError::Conflict(_)) if begun.elapsed() < BUSY => {
+                tries = 4.min(tries + 1);
+                sleep(pause(tries)).await;
+            }
+            Err(error) => return Err(error.into_core(CONNECT)),
+        }
     }
 }
 
