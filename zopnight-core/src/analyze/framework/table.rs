@@ -1,6 +1,6 @@
 //! The rows. Within a language the first match wins: meta-frameworks, then servers, then bundlers.
 //!
-//! A port stands here only where the framework's documentation or source was checked; `None` means the source decides.
+//! A port stands here only where the specification gives it as established; `None` means that the source decides.
 
 /// What is known of a framework.
 #[derive(Debug)]
@@ -117,7 +117,7 @@ const PYTHON: &[Row] = &[
     row("aiohttp", &["aiohttp"], 0, "", false),
     row("tornado", &["tornado"], 0, "", false),
     row("bottle", &["bottle"], 0, "", true),
-    row("quart", &["quart"], 5000, "", true),
+    row("quart", &["quart"], 0, "", true),
     row("falcon", &["falcon"], 0, "", true),
     row("pyramid", &["pyramid"], 0, "", true),
     row("robyn", &["robyn"], 0, "", true),
