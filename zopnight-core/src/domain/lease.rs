@@ -105,6 +105,8 @@ pub struct Lease {
     pub losses: u32,
     /// Panics so far.
     pub panics: u32,
+    /// Snoozes so far, its own and those of rate limits.
+    pub snoozes: u32,
     /// From when it became ready to the claim.
     pub waited: Duration,
     /// How long this lease lasts from the claim.

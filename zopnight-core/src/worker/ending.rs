@@ -11,6 +11,8 @@ use crate::pipeline::Handled;
 
 /// The longest pause an error may ask for.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3_600);
+/// Snoozes after which a rate limit is charged like any other failure.
+const MAX_SNOOZES: u32 = 100;
 /// Between tries to end a lease while the store does not answer.
 const FINISH_PAUSE: Duration = Duration::from_millis(200);
 
@@ -76,11 +78,22 @@ impl Shared {
         let told = JobError::new(error.code_or_kind(), error.message());
         match error.retry() {
             Retry::Never => self.give_up(lease, &told).await,
-            Retry::After(pause) if error.kind() == ErrorKind::RateLimited => {
+            Retry::After(pause) if error.kind() == ErrorKind::RateLimited && self.may_snooze(lease) => {
                 self.finish(lease, Outcome::Snooze { after: pause.min(LONGEST_PAUSE), payload: None }).await
             }
             retry => self.retry(lease, told, retry, false).await,
         }
+    }
+
+    /// Whether a rate limit is still uncharged. The row counts all snoozes; among those of a job that comes back by itself are
+    /// its own, so what ends it is its deadline, and nothing the periodic sweep, which is there for ever.
+    fn may_snooze(&self, lease: &Lease) -> bool {
+        let comes_back = match &lease.payload {
+            JobPayload::WatchBuild(job) => self.pipeline.now() < job.deadline,
+            JobPayload::Sweep(SweepJob::Periodic { .. }) => true,
+            _ => false,
+        };
+        comes_back || lease.snoozes < MAX_SNOOZES
     }
 
     async fn retry(&self, lease: &Lease, error: JobError, retry: Retry, panic: bool) -> JobReport {

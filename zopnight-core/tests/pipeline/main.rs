@@ -5,6 +5,7 @@ mod complete;
 mod crash_points;
 mod flow;
 mod races;
+mod rate_limits;
 mod schedules;
 mod stage;
 mod worker;

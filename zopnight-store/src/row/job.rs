@@ -99,6 +99,7 @@ fn read_lease(cells: &Cells<'_>, kind: JobKind, payload: JobPayload, lease: Dura
         failures: counters.failures,
         losses: counters.losses,
         panics: counters.panics,
+        snoozes: counters.snoozes,
         waited: Duration::from_micros(u64::try_from(waited).unwrap_or(0)),
         lease,
         cancel_asked: cells.flag("cancel_asked")?,

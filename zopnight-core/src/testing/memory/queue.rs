@@ -73,6 +73,7 @@ impl Data {
             failures: row.counters.failures,
             losses: row.counters.losses,
             panics: row.counters.panics,
+            snoozes: row.counters.snoozes,
             waited: now.since(row.ready_at),
             lease,
             cancel_asked: row.cancel_asked,
