@@ -8,6 +8,17 @@ use crate::testing::peek::{BlockedOn, JobPeek};
 
 pub(super) type ScopedKey = (Scope, JobKey);
 
+/// Why a row cannot be read, as a defect or another release may leave it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unreadable {
+    /// A kind or a payload of another release.
+    Foreign,
+    /// A serial key that is none.
+    Serial,
+    /// A counter that no release writes.
+    Counter,
+}
+
 #[derive(Clone, Debug)]
 pub(super) struct JobRow {
     pub(super) seq: i64,
@@ -22,6 +33,7 @@ pub(super) struct JobRow {
     pub(super) last_error: Option<JobError>,
     pub(super) ready_at: Timestamp,
     pub(super) finished_at: Option<Timestamp>,
+    pub(super) unreadable: Option<Unreadable>,
 }
 
 impl JobRow {

@@ -27,11 +27,6 @@ impl Op {
     pub(super) const fn new(now: Timestamp) -> Self {
         Self { now, virtual_time: BTreeMap::new(), woke: false }
     }
-
-    /// What follows is a transaction of its own: it reads each lane's virtual time anew.
-    pub(super) fn next_transaction(&mut self) {
-        self.virtual_time.clear();
-    }
 }
 
 /// How a lease stands.
@@ -141,6 +136,7 @@ impl Line {
             last_error: None,
             ready_at: op.now,
             finished_at: None,
+            unreadable: None,
         });
         Enqueued { id, folded: false }
     }

@@ -14,6 +14,7 @@
 
 mod apply;
 mod catalog;
+mod damage;
 mod data;
 mod jobs;
 mod line;

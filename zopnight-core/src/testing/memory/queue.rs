@@ -3,16 +3,20 @@
 use std::time::Duration;
 
 use super::data::Data;
+use super::jobs::{JobRow, Unreadable};
 use super::line::{Held, Op};
 use crate::domain::job_state::JobEvent;
 use crate::domain::{
-    ClaimRequest, Enqueued, Extended, Fence, Finish, Finished, JobState, Lease, LeaseRef, NewJob, Outcome, Timestamp,
+    ClaimRequest, Enqueued, Extended, Fence, Finish, Finished, JobError, JobState, Lease, LeaseRef, NewJob, Outcome,
+    Timestamp,
 };
 use crate::error::{Error, Result};
 
 const MAX_JOBS: usize = 500;
 const MAX_BATCH_BYTES: usize = 4 << 20;
 const MAX_FINISH: usize = 100;
+/// How long a job of another release is left alone.
+const FOREIGN: Duration = Duration::from_secs(60);
 const LEASE: std::ops::RangeInclusive<Duration> = Duration::from_secs(5)..=Duration::from_secs(3_600);
 
 pub(super) fn check_jobs(jobs: &[NewJob], max: usize) -> Result<()> {
@@ -34,6 +38,13 @@ fn check_lease(operation: &'static str, lease: Duration) -> Result<()> {
     if LEASE.contains(&lease) { Ok(()) } else { Err(Error::invalid(operation, "a lease must last 5 s to 1 h")) }
 }
 
+/// Gives a broken row up, naming its column and never the value.
+pub(super) fn park_corrupt(row: &mut JobRow, now: Timestamp, column: &str) {
+    let message = format!("jobs.{column} of {} does not decode", row.seq);
+    (row.state, row.place, row.finished_at) = (JobState::Parked, now.as_micros(), Some(now));
+    row.last_error = Some(JobError::new("store_corrupt", &message));
+}
+
 impl Data {
     pub(super) fn enqueue(&mut self, op: &mut Op, jobs: Vec<NewJob>) -> Result<Vec<Enqueued>> {
         check_jobs(&jobs, MAX_JOBS)?;
@@ -53,10 +64,25 @@ impl Data {
             for seq in heads {
                 self.line.step(op, seq, &JobEvent::Claim);
                 self.line.jobs.change(seq, |row| row.lease_until = Some(op.now.plus(request.lease)));
-                leases.extend(self.lease(seq, op.now, request.lease));
+                match self.line.jobs.get(seq).and_then(|row| row.unreadable) {
+                    None => leases.extend(self.lease(seq, op.now, request.lease)),
+                    Some(why) => self.set_aside(seq, op.now, why),
+                }
             }
         }
         Ok(leases)
+    }
+
+    /// What cannot be read here may be read by another release; a broken row is kept for an operator.
+    fn set_aside(&mut self, seq: i64, now: Timestamp, why: Unreadable) {
+        self.line.jobs.change(seq, |row| {
+            row.lease_until = None;
+            match why {
+                Unreadable::Foreign => (row.state, row.place) = (JobState::Delayed, now.plus(FOREIGN).as_micros()),
+                Unreadable::Serial => park_corrupt(row, now, "serial_key"),
+                Unreadable::Counter => park_corrupt(row, now, "losses"),
+            }
+        });
     }
 
     fn lease(&self, seq: i64, now: Timestamp, lease: Duration) -> Option<Lease> {
@@ -133,7 +159,9 @@ impl Data {
     /// Seqs of the leases that ran out before `now`.
     pub(super) fn expired(&self, now: Timestamp) -> Vec<i64> {
         let rows = self.line.jobs.leased.iter().filter_map(|seq| self.line.jobs.get(*seq));
-        rows.filter(|row| row.state == JobState::Leased && row.lease_until.is_some_and(|until| until < now))
+        let readable = rows.filter(|row| row.unreadable != Some(Unreadable::Counter));
+        readable
+            .filter(|row| row.state == JobState::Leased && row.lease_until.is_some_and(|until| until < now))
             .map(|row| row.seq)
             .collect()
     }

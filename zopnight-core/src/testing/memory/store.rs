@@ -1,7 +1,8 @@
 //! The store itself: a lock, a clock and a bell around the data.
 
+use std::future::pending;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use tokio::sync::Notify;
@@ -15,9 +16,11 @@ use crate::domain::{
     LogSource, LogTail, Maintained, NewJob, OrgId, Page, ParkedJob, QueueStats, RevisionChange, RevisionId, RevisionQuery,
     RevisionView, Scope, SweepPage, SweepQuery,
 };
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::ports::{Clock, JobQueue, RevisionStore};
+use crate::testing::hook::{Act, Hook, Point};
 use crate::testing::peek::{JobPeek, Peek};
+use crate::testing::suites::harness::Cell;
 
 /// A store in memory. Clones share the data, as two processes share a database.
 #[derive(Clone, Debug)]
@@ -25,6 +28,7 @@ pub struct MemoryStore {
     data: Arc<Mutex<Data>>,
     clock: Arc<dyn Clock>,
     bell: Arc<Notify>,
+    hook: Option<Arc<dyn Hook>>,
 }
 
 impl MemoryStore {
@@ -38,7 +42,26 @@ impl MemoryStore {
     #[must_use]
     pub fn with_options(clock: Arc<dyn Clock>, options: MemoryOptions) -> Self {
         let data = Data { options, ..Data::default() };
-        Self { data: Arc::new(Mutex::new(data)), clock, bell: Arc::new(Notify::new()) }
+        Self { data: Arc::new(Mutex::new(data)), clock, bell: Arc::new(Notify::new()), hook: None }
+    }
+
+    /// The same data with `hook` asked at the beginning of each transaction and after its commit. A transaction is one step
+    /// under one lock: it has no points between.
+    #[must_use]
+    pub fn with_hook(mut self, hook: Arc<dyn Hook>) -> Self {
+        self.hook = Some(hook);
+        self
+    }
+
+    /// Writes a cell of jobs' rows past every rule.
+    pub fn set(&self, jobs: &[JobId], cell: &Cell) {
+        self.data().set(jobs, cell);
+    }
+
+    /// All that is stored, as text.
+    #[must_use]
+    pub fn raw(&self) -> String {
+        self.data().raw()
     }
 
     /// How many transactions have been committed.
@@ -64,7 +87,25 @@ impl MemoryStore {
     }
 
     /// One transaction. It counts as a write if `wrote` says so of its answer.
-    fn write<T>(&self, run: impl FnOnce(&mut Data, &mut Op) -> Result<T>, wrote: impl FnOnce(&T) -> bool) -> Result<T> {
+    async fn write<T: Send>(
+        &self,
+        operation: &'static str,
+        run: impl FnOnce(&mut Data, &mut Op) -> Result<T> + Send,
+        wrote: impl FnOnce(&T) -> bool + Send,
+    ) -> Result<T> {
+        self.begin(operation).await?;
+        let answer = self.locked(run, wrote)?;
+        match self.act(operation, "after_commit") {
+            Act::Go => Ok(answer),
+            Act::Hang => pending().await,
+            Act::DropConnection | Act::Fail | Act::LoseAnswer => {
+                let error = Error::unavailable(operation, "the answer to the commit was lost");
+                Err(error.with("code", "commit_unknown").with("commit", "unknown"))
+            }
+        }
+    }
+
+    fn locked<T>(&self, run: impl FnOnce(&mut Data, &mut Op) -> Result<T>, wrote: impl FnOnce(&T) -> bool) -> Result<T> {
         let mut data = self.data();
         let mut op = Op::new(self.clock.now());
         let answer = run(&mut data, &mut op)?;
@@ -78,29 +119,70 @@ impl MemoryStore {
         }
         Ok(answer)
     }
+
+    /// A lost connection is tried once more, as the SQL stores do.
+    async fn begin(&self, operation: &'static str) -> Result<()> {
+        let act = match self.act(operation, "begin") {
+            Act::DropConnection => self.act(operation, "begin"),
+            act => act,
+        };
+        match act {
+            Act::Go => Ok(()),
+            Act::Hang => pending().await,
+            Act::DropConnection | Act::Fail | Act::LoseAnswer => {
+                Err(Error::unavailable(operation, "the store cannot be reached").with("code", "store_unreachable"))
+            }
+        }
+    }
+
+    fn act(&self, operation: &'static str, step: &'static str) -> Act {
+        self.hook.as_ref().map_or(Act::Go, |hook| hook.at(&Point { operation, step, nth: 0 }))
+    }
 }
 
 #[async_trait]
 impl JobQueue for MemoryStore {
     async fn enqueue(&self, jobs: Vec<NewJob>) -> Result<Vec<Enqueued>> {
-        self.write(|data, op| data.enqueue(op, jobs), |answers| answers.iter().any(|a| !a.folded))
+        let stored = |answers: &Vec<Enqueued>| answers.iter().any(|a| !a.folded);
+        self.write("queue.enqueue", |data, op| data.enqueue(op, jobs), stored).await
     }
 
     async fn claim(&self, request: &ClaimRequest) -> Result<Vec<Lease>> {
-        self.write(|data, op| data.claim(op, request), |leases| !leases.is_empty())
+        self.write("queue.claim", |data, op| data.claim(op, request), |leases| !leases.is_empty()).await
     }
 
     async fn extend(&self, leases: &[LeaseRef], lease: Duration) -> Result<Vec<Extended>> {
-        self.write(|data, op| data.extend(op, leases, lease), |answers| answers.iter().any(|a| *a != Extended::Lost))
+        let extended = |answers: &Vec<Extended>| answers.iter().any(|a| *a != Extended::Lost);
+        self.write("queue.extend", |data, op| data.extend(op, leases, lease), extended).await
     }
 
     async fn finish(&self, items: Vec<Finish>) -> Result<Vec<Finished>> {
-        self.write(|data, op| data.finish(op, items), |answers| answers.contains(&Finished::Accepted))
+        let accepted = |answers: &Vec<Finished>| answers.contains(&Finished::Accepted);
+        self.write("queue.finish", |data, op| data.finish(op, items), accepted).await
     }
 
     async fn maintain(&self, budget: &Budget) -> Result<Maintained> {
-        let moved = |m: &Maintained| m.promoted > 0 || m.taken_back > 0 || m.mended > 0 || m.purged > 0;
-        self.write(|data, op| Ok(data.maintain(op, budget)), moved)
+        const OPERATION: &str = "queue.maintain";
+        let begun = Instant::now();
+        let spent = || begun.elapsed() >= budget.time;
+        let mut did = Maintained::default();
+        loop {
+            let (seen, promoted) = self.write(OPERATION, |data, op| Ok(data.promote(op)), |(_, n)| *n > 0).await?;
+            did.promoted = did.promoted.saturating_add(promoted);
+            if seen == 0 || spent() {
+                break;
+            }
+        }
+        did.taken_back = self.write(OPERATION, |data, op| Ok(data.take_back(op)), |n| *n > 0).await?;
+        did.mended = self.write(OPERATION, |data, op| Ok(data.mend(op)), |n| *n > 0).await?;
+        let mut more = budget.purge;
+        while more {
+            let purged = self.write("queue.purge", |data, op| Ok(data.purge(op.now)), |n| *n > 0).await?;
+            did.purged = did.purged.saturating_add(purged);
+            more = purged > 0 && !spent();
+        }
+        did.next_due = self.data().next_due(self.clock.now());
+        Ok(did)
     }
 
     async fn wait(&self, at_most: Duration) {
@@ -117,7 +199,7 @@ impl JobQueue for MemoryStore {
     }
 
     async fn revive(&self, scope: &Scope, job: JobId) -> Result<()> {
-        self.write(|data, op| data.revive(op, scope, job), |()| true)
+        self.write("queue.revive", |data, op| data.revive(op, scope, job), |()| true).await
     }
 }
 
@@ -125,7 +207,7 @@ impl JobQueue for MemoryStore {
 impl RevisionStore for MemoryStore {
     async fn apply(&self, change: RevisionChange) -> Result<Applied> {
         let wrote = |applied: &Applied| matches!(applied, Applied::Committed(_) | Applied::AtCapacity);
-        self.write(|data, op| data.apply(op, change), wrote)
+        self.write("store.apply", |data, op| data.apply(op, change), wrote).await
     }
 
     async fn deployment(&self, org: &OrgId, id: DeploymentId) -> Result<DeploymentView> {

@@ -1,60 +1,50 @@
 //! Housekeeping, counts and the operator's handle.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::data::Data;
-use super::jobs::ScopedKey;
+use super::jobs::{ScopedKey, Unreadable};
 use super::line::Op;
+use super::queue::park_corrupt;
 use crate::domain::job_state::JobEvent;
-use crate::domain::{Budget, JobError, JobId, JobState, Lane, Maintained, ParkedJob, QueueStats, Scope, Timestamp};
+use crate::domain::{JobError, JobId, JobState, Lane, ParkedJob, QueueStats, Scope, Timestamp};
 use crate::error::{Error, Result};
 
 const PAGE: usize = 500;
 const PARKED: usize = 100;
 
 impl Data {
-    pub(super) fn maintain(&mut self, op: &mut Op, budget: &Budget) -> Maintained {
-        let begun = Instant::now();
-        let spent = || begun.elapsed() >= budget.time;
-        let mut done = Maintained::default();
-        loop {
-            let promoted = self.promote(op);
-            done.promoted = done.promoted.saturating_add(promoted);
-            if promoted == 0 || spent() {
-                break;
-            }
-        }
-        op.next_transaction();
-        for seq in self.expired(op.now) {
-            let cancel = self.line.jobs.get(seq).is_some_and(|row| row.cancel_asked);
-            let taken = self.line.step(op, seq, &JobEvent::TakeBack { cancel });
-            done.taken_back = done.taken_back.saturating_add(u64::from(taken));
-        }
-        op.next_transaction();
-        done.mended = self.mend(op);
-        if budget.purge {
-            loop {
-                let purged = self.purge(op.now);
-                done.purged = done.purged.saturating_add(purged);
-                if purged == 0 || spent() {
-                    break;
-                }
-            }
-        }
-        let due = self.line.jobs.delayed.first().map(|(due, _)| Timestamp::from_micros(*due).since(op.now));
-        done.next_due = due;
-        done
-    }
-
-    fn promote(&mut self, op: &mut Op) -> u64 {
+    /// Makes a batch of due jobs ready; answers how many rows it dealt with and how many became ready.
+    pub(super) fn promote(&mut self, op: &mut Op) -> (usize, u64) {
         let now = op.now.as_micros();
         let due = self.line.jobs.delayed.iter().take_while(|(due, _)| *due <= now).take(PAGE);
         let due: Vec<i64> = due.map(|(_, seq)| *seq).collect();
-        due.iter().filter(|seq| self.line.step(op, **seq, &JobEvent::Promote)).fold(0, |n: u64, _| n.saturating_add(1))
+        let mut promoted = 0_u64;
+        for seq in &due {
+            if self.line.jobs.get(*seq).is_some_and(|row| row.unreadable == Some(Unreadable::Counter)) {
+                self.line.jobs.change(*seq, |row| park_corrupt(row, op.now, "losses"));
+            } else {
+                promoted = promoted.saturating_add(u64::from(self.line.step(op, *seq, &JobEvent::Promote)));
+            }
+        }
+        (due.len(), promoted)
     }
 
-    fn mend(&mut self, op: &mut Op) -> u64 {
+    pub(super) fn take_back(&mut self, op: &mut Op) -> u64 {
+        let mut taken = 0_u64;
+        for seq in self.expired(op.now) {
+            let cancel = self.line.jobs.get(seq).is_some_and(|row| row.cancel_asked);
+            taken = taken.saturating_add(u64::from(self.line.step(op, seq, &JobEvent::TakeBack { cancel })));
+        }
+        taken
+    }
+
+    pub(super) fn next_due(&self, now: Timestamp) -> Option<Duration> {
+        self.line.jobs.delayed.first().map(|(due, _)| Timestamp::from_micros(*due).since(now))
+    }
+
+    pub(super) fn mend(&mut self, op: &mut Op) -> u64 {
         let jobs = &self.line.jobs;
         let orphans: Vec<i64> = jobs
             .serial_waiting
@@ -85,7 +75,8 @@ impl Data {
         limit.saturating_sub(open).saturating_sub(on_the_way.count())
     }
 
-    fn purge(&mut self, now: Timestamp) -> u64 {
+    /// Deletes a batch of what is past its retention.
+    pub(super) fn purge(&mut self, now: Timestamp) -> u64 {
         let keep = [
             (JobState::Done, self.options.keep_done),
             (JobState::Cancelled, self.options.keep_cancelled),

@@ -6,11 +6,13 @@ pub mod build_dispatcher;
 pub mod catalog;
 pub mod delivery_log;
 pub mod fixtures;
+pub mod harness;
 pub mod queue;
 pub mod repo_source;
 pub mod resolver;
 pub mod source_tree;
 pub mod status_reporter;
+mod stepper;
 pub mod store;
 pub mod webhook_decoder;
 

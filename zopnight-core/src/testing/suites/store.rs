@@ -4,34 +4,25 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
-
 use super::fixtures;
+pub use super::harness::StoreHarness;
 use crate::domain::{
     Applied, Budget, ClaimRequest, Committed, DedupeUntil, DeploymentId, Enqueued, Event, EventQuery, Extended, Finish,
     Finished, JobError, JobId, JobState, Lane, Lease, LeaseRef, Maintained, NewJob, OrgId, Outcome, PageRequest,
-    RevisionChange, RevisionId, RevisionPatch, RevisionState, RevisionView, Scope, Timestamp, Want, WorkerId,
+    RevisionChange, RevisionId, RevisionPatch, RevisionState, RevisionView, Scope, Want, WorkerId,
 };
 use crate::ports::Store;
 use crate::testing::peek::{JobPeek, Peek};
 
-/// A fresh, empty store with its default limits, over a clock that the suite moves.
-#[async_trait]
-pub trait StoreHarness: Send + Sync {
-    /// The store under test; the same on every call.
-    fn store(&self) -> Arc<dyn Store>;
+/// How long a case may take, with the making of its store: a store that loses a wake-up fails instead of hanging.
+pub const DEADLINE: Duration = Duration::from_secs(60);
 
-    /// A second handle on the same data, as another process has.
-    fn other(&self) -> Arc<dyn Store>;
-
-    /// Now, by the store's clock.
-    fn now(&self) -> Timestamp;
-
-    /// Moves the store's clock forward.
-    fn advance(&self, by: Duration);
-
-    /// All rows of the store.
-    async fn peek(&self) -> Peek;
+/// Runs a case to its end.
+///
+/// # Panics
+/// If it takes longer than [`DEADLINE`].
+pub async fn within_deadline(case: impl Future<Output = ()>) {
+    assert!(tokio::time::timeout(DEADLINE, case).await.is_ok(), "the case does not end within {DEADLINE:?}");
 }
 
 /// How long the suite's leases last. Cases that let one run out move the clock by more, the others by less.
@@ -302,10 +293,13 @@ macro_rules! store_suite {
             $(
                 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
                 async fn $case() {
-                    use $crate::testing::suites::store::StoreHarness as _;
-                    let harness = ($factory)().await;
-                    $crate::testing::suites::$suite::$group::$case(&harness).await;
-                    $crate::testing::suites::store::check_invariants(&harness.peek().await);
+                    use $crate::testing::suites::store::{StoreHarness as _, check_invariants, within_deadline};
+                    within_deadline(async {
+                        let harness = ($factory)().await;
+                        $crate::testing::suites::$suite::$group::$case(&harness).await;
+                        check_invariants(&harness.peek().await);
+                    })
+                    .await;
                 }
             )*
         }

@@ -1,16 +1,21 @@
 //! Keys and enqueue.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::domain::{
-    CancelJobs, Dedupe, DedupeUntil, DeliveryId, Enqueued, JobKey, JobPayload, JobState, Lane, NewJob, Outcome, Scope,
-    SweepJob,
+    CancelJobs, CommitSha, Dedupe, DedupeUntil, DeliveryId, Enqueued, EventKind, JobError, JobKey, JobPayload, JobState,
+    Lane, LogSource, LogTail, NewEvent, NewJob, Outcome, RevisionLog, Scope, SweepJob,
 };
 use crate::error::ErrorKind;
+use crate::ports::Store;
+use crate::testing::hook::Act;
 use crate::testing::suites::fixtures::{
     self, build_job, deploy_job, deployment_id, org, plain_job, revision_id, status_job, sweep_job, teardown_job,
 };
-use crate::testing::suites::store::{Kit, LEASE, StoreHarness, park, retry};
+use crate::testing::suites::harness::StoreHarness;
+use crate::testing::suites::stepper::meanwhile;
+use crate::testing::suites::store::{Kit, LEASE, park, request, retry};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
@@ -274,8 +279,76 @@ pub async fn dedupe_10_producers_1000_times(h: &dyn StoreHarness) {
     assert!(answers.iter().all(|a| jobs.first().is_some_and(|job| job.id == a.id)));
 }
 
-/// A signal that comes before the claim is seen by the claimed run, one that comes after gets a run of its own.
+/// A producer whose twin is rolled back stores its own job, wherever the twin stood.
+pub async fn dedupe_loser_survives_winner_rollback(h: &dyn StoreHarness) {
+    let kit = Kit::of(h);
+    for at in 0.. {
+        let winner = build_job(&org("a"), deployment_id(), revision_id());
+        let loser = twin(&winner);
+        let enqueue = |job: NewJob| move |store: Arc<dyn Store>| async move { store.enqueue(vec![job]).await };
+        let Some(both) = meanwhile(h, at, Act::Fail, enqueue(winner.clone()), enqueue(loser.clone())).await else { break };
+        let error = both.first.expect_err("the winner fails");
+        assert_eq!(error.kind(), ErrorKind::Unavailable, "{:?}", both.at);
+        let answer = both.second.expect("the job is stored");
+        let (expected, lives) =
+            if both.at.is_committed() { (folded_into(&winner), winner.id) } else { (stored(&loser), loser.id) };
+        assert_eq!(answer, [expected], "{:?}", both.at);
+        let peek = h.peek().await;
+        let live = |id| peek.job(id).is_some_and(|job| job.state == JobState::Ready);
+        assert_eq!((live(winner.id), live(loser.id)), (lives == winner.id, lives == loser.id), "{:?}", both.at);
+        assert_eq!(kit.run_one(Lane::Build, Outcome::Done).await.id, lives);
+    }
+}
+
+/// Runs what the lane holds, so that the next round has it for itself.
+async fn run_all(kit: &Kit<'_>) {
+    while let Some(lease) = kit.claim(Lane::Status, 1).await.pop() {
+        kit.finish(lease.job, Outcome::Done).await;
+    }
+}
+
+/// A fold beside a claim, both ways: a signal that was folded is seen by a run that starts after it.
+async fn fold_beside_claim(h: &dyn StoreHarness, fold_first: bool) {
+    let kit = Kit::of(h);
+    for at in 0.. {
+        let job = status_job(&org("a"), deployment_id(), revision_id());
+        let signal = twin(&job);
+        kit.enqueue(job.clone()).await;
+        let (new, claim) = (signal.clone(), |store: Arc<dyn Store>| async move {
+            store.claim(&request(Lane::Status, 1)).await.expect("a claim is answered")
+        });
+        let fold = |store: Arc<dyn Store>| async move { store.enqueue(vec![new]).await.expect("the job is stored") };
+        let (answer, leases, begun_before, point) = if fold_first {
+            let Some(both) = meanwhile(h, at, Act::Go, fold, claim).await else { return run_all(&kit).await };
+            let before = both.overtook && !both.at.is_committed();
+            (both.first, both.second, before, both.at)
+        } else {
+            let Some(both) = meanwhile(h, at, Act::Go, claim, fold).await else { return run_all(&kit).await };
+            let before = both.at.is_committed();
+            (both.second, both.first, before, both.at)
+        };
+        if begun_before && !leases.is_empty() {
+            assert_eq!(answer, [stored(&signal)], "the run that began before cannot have seen it: {point:?}");
+        }
+        let mut ran = Vec::new();
+        for lease in leases {
+            ran.push(lease.id);
+            kit.finish(lease.job, Outcome::Done).await;
+        }
+        while let Some(lease) = kit.claim(Lane::Status, 1).await.pop() {
+            ran.push(lease.id);
+            kit.finish(lease.job, Outcome::Done).await;
+        }
+        let expected = if answer[0].folded { vec![job.id] } else { vec![job.id, signal.id] };
+        assert_eq!(ran, expected, "{point:?}");
+    }
+}
+
+/// A signal that comes before the claim is seen by the claimed run, one that comes after gets a run of its own, and one that
+/// comes at any point between is not lost.
 pub async fn dedupe_fold_vs_claim(h: &dyn StoreHarness) {
+    fold_beside_claim(h, true).await;
+    fold_beside_claim(h, false).await;
     let kit = Kit::of(h);
     let job = status_job(&org("a"), deployment_id(), revision_id());
     kit.enqueue(job.clone()).await;
@@ -286,6 +359,35 @@ pub async fn dedupe_fold_vs_claim(h: &dyn StoreHarness) {
     kit.finish(lease.job, Outcome::Done).await;
     assert_eq!(kit.run_one(Lane::Status, Outcome::Done).await.id, signal.id);
     assert!(kit.claim(Lane::Status, 1).await.is_empty());
+}
+
+/// Texts come back byte for byte: the longest payload, characters of four bytes, each text at its bound. NUL is in none.
+pub async fn huge_unicode_payload_round_trip(h: &dyn StoreHarness) {
+    let kit = Kit::of(h);
+    let app = kit.app(&org("a"), "shop").await;
+    let delivery = DeliveryId::parse(&r#"\"'"#.repeat(85)).expect("a delivery id");
+    let head = CommitSha::parse(&"f".repeat(64)).ok();
+    let payload = JobPayload::Sweep(SweepJob::One { deployment: app.id, delivery: Some(delivery), head });
+    kit.enqueue(NewJob::new(fixtures::job_id(), Scope::Org(app.org.clone()), Some(app.id), payload.clone())).await;
+    let lease = kit.claim_one(Lane::Sweep).await;
+    assert_eq!(lease.payload, payload);
+    let error = JobError::new("suite", &"\u{1F600}".repeat(256));
+    assert_eq!(error.message().len(), 1_024);
+    kit.finish(lease.job, Outcome::Park { error: error.clone() }).await;
+    let parked = kit.store.parked(&Scope::Org(app.org.clone())).await.expect("parked jobs are listed");
+    assert_eq!(parked[0].error, error);
+    let text = "\u{10FFFF}".repeat(256);
+    let event = NewEvent::new(EventKind::ImageResolved, &text).with("text", "\u{1F600}".repeat(2_000));
+    let tail = LogTail { lines: vec!["\u{1F600}".repeat(1_000), text], truncated: false, complete: true };
+    let log = RevisionLog { revision: app.first, source: LogSource::Build, tail: tail.clone() };
+    kit.commit(app.change().with_event(event.clone()).with_log(log)).await;
+    let kept = kit.events(&app).await.pop().expect("the event is there");
+    assert_eq!((kept.message, kept.data), (event.message, event.data));
+    let read = kit.store.log(&app.org, app.first, LogSource::Build).await.expect("the log is read");
+    assert_eq!(read, Some(tail));
+    assert!(DeliveryId::parse("a\0b").is_err() && JobKey::parse("build:\0").is_err() && CommitSha::parse("\0").is_err());
+    assert_eq!(JobError::new("suite", "a\0b").message(), "ab");
+    assert_eq!(NewEvent::new(EventKind::ImageResolved, "a\0b").message, "ab");
 }
 
 /// A key lives in one lane, by its prefix.

@@ -1,16 +1,20 @@
 //! Claim and lease.
 
 use std::collections::{HashMap, HashSet};
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use crate::domain::{
     CancelJobs, ClaimRequest, Extended, Fence, Finish, Finished, JobId, JobState, Lane, LeaseRef, NewJob, Outcome, Want,
 };
 use crate::error::ErrorKind;
-use crate::ports::Random as _;
+use crate::ports::{Random as _, Store};
 use crate::testing::fakes::SeededRandom;
-use crate::testing::suites::fixtures::{deploy_job, deployment_id, org, plain_job, revision_id, status_job};
-use crate::testing::suites::store::{Kit, LEASE, StoreHarness, park, request, retry, scope};
+use crate::testing::hook::Act;
+use crate::testing::suites::fixtures::{build_job, deploy_job, deployment_id, org, plain_job, revision_id, status_job};
+use crate::testing::suites::harness::{Cell, Lock, StoreHarness, instead};
+use crate::testing::suites::stepper::{Stepper, meanwhile};
+use crate::testing::suites::store::{Kit, LEASE, park, request, retry, scope};
 
 /// No job, no error.
 pub async fn claim_empty_is_ok(h: &dyn StoreHarness) {
@@ -93,6 +97,91 @@ pub async fn claim_two_claimers_disjoint(h: &dyn StoreHarness) {
     assert_eq!(claimed.iter().collect::<HashSet<_>>().len(), 1_000);
 }
 
+/// A head that another transaction holds keeps nobody waiting. A store without a lock of one row hands two claims at once
+/// different jobs.
+pub async fn claim_skips_locked(h: &dyn StoreHarness) {
+    let kit = Kit::of(h);
+    let jobs: Vec<NewJob> = (0..4).map(|_| plain_job(&org("a"))).collect();
+    let ids: Vec<JobId> = jobs.iter().map(|job| job.id).collect();
+    kit.enqueue_all(jobs).await;
+    let held = match h.lock(ids[0]).await {
+        Lock::Row(held) => held,
+        Lock::Whole(held) => {
+            held.end().await;
+            return claims_side_by_side(h, &ids).await;
+        }
+        Lock::None => return claims_side_by_side(h, &ids).await,
+    };
+    let begun = Instant::now();
+    let claimed: Vec<JobId> = kit.claim(Lane::Build, 2).await.into_iter().map(|lease| lease.id).collect();
+    assert_eq!(claimed, ids[1..3], "past the locked head");
+    assert!(begun.elapsed() < Duration::from_secs(2), "without waiting for the lock");
+    let store = h.other();
+    let rest = store.claim(&request(Lane::Build, 2)).await.expect("a claim is answered");
+    assert_eq!(rest.iter().map(|lease| lease.id).collect::<Vec<_>>(), ids[3..], "nor does another process");
+    held.end().await;
+    assert_eq!(kit.claim_one(Lane::Build).await.id, ids[0]);
+}
+
+/// Two claims of two jobs each, one of which stands at each of its points in turn.
+async fn claims_side_by_side(h: &dyn StoreHarness, ids: &[JobId]) {
+    instead("lock of a single row", "two claims at once hand out different jobs");
+    let kit = Kit::of(h);
+    let claim = |store: Arc<dyn Store>| async move {
+        let leases = store.claim(&request(Lane::Build, 2)).await.expect("a claim is answered");
+        leases.into_iter().map(|lease| (lease.id, lease.job)).collect::<Vec<_>>()
+    };
+    for at in 0.. {
+        let Some(both) = meanwhile(h, at, Act::Go, claim, claim).await else { break };
+        let mut claimed = [both.first, both.second].concat();
+        claimed.sort_unstable_by_key(|(_, lease)| lease.seq);
+        assert_eq!(claimed.iter().map(|(id, _)| *id).collect::<Vec<_>>(), ids, "{:?}", both.at);
+        for (_, lease) in claimed {
+            kit.finish(lease, Outcome::Release).await;
+        }
+    }
+}
+
+/// A job of a kind or a payload of a later release is left to it: a minute later, uncharged. The others are answered.
+pub async fn claim_unknown_kind_is_delayed(h: &dyn StoreHarness) {
+    let kit = Kit::of(h);
+    let jobs: Vec<NewJob> = (0..3).map(|_| plain_job(&org("a"))).collect();
+    let (kind, payload) = (jobs[0].id, jobs[1].id);
+    kit.enqueue_all(jobs.clone()).await;
+    h.set(&[kind], Cell::Kind("paint")).await;
+    h.set(&[payload], Cell::Payload(r#"{"v":99}"#.to_owned())).await;
+    let leases = kit.claim(Lane::Build, 10).await;
+    assert_eq!(leases.iter().map(|lease| lease.id).collect::<Vec<_>>(), [jobs[2].id]);
+    kit.finish(leases[0].job, Outcome::Done).await;
+    assert_eq!(kit.later(Duration::from_secs(30)).await.promoted, 0);
+    assert!(kit.claim(Lane::Build, 10).await.is_empty());
+    assert_eq!(kit.later(Duration::from_secs(31)).await.promoted, 2);
+    let json = jobs[1].payload.to_json().expect("a payload is written");
+    h.set(&[kind], Cell::Kind("build")).await;
+    h.set(&[payload], Cell::Payload(json)).await;
+    let leases = kit.claim(Lane::Build, 10).await;
+    assert_eq!(leases.iter().map(|lease| lease.id).collect::<Vec<_>>(), [kind, payload], "the later release takes them");
+    assert!(leases.iter().all(|lease| (lease.failures, lease.losses, lease.panics) == (0, 0, 0)), "{leases:?}");
+}
+
+/// A row that cannot be read is parked with the name of its column, and does not hold up the rest.
+pub async fn claim_bad_row_is_parked(h: &dyn StoreHarness) {
+    let kit = Kit::of(h);
+    let jobs: Vec<NewJob> = (0..3).map(|_| plain_job(&org("a"))).collect();
+    let bad = jobs[1].id;
+    kit.enqueue_all(jobs.clone()).await;
+    h.set(&[bad], Cell::Serial(Some("not a key"))).await;
+    let leases = kit.claim(Lane::Build, 10).await;
+    assert_eq!(leases.iter().map(|lease| lease.id).collect::<Vec<_>>(), [jobs[0].id, jobs[2].id]);
+    let parked = kit.store.parked(&scope(&org("a"))).await.expect("parked jobs are listed");
+    assert_eq!(parked.iter().map(|job| (job.id, job.error.code())).collect::<Vec<_>>(), [(bad, "store_corrupt")]);
+    let message = parked[0].error.message();
+    assert!(message.contains("serial_key") && !message.contains("not a key"), "the column, not the value: {message}");
+    h.set(&[bad], Cell::Serial(None)).await;
+    kit.store.revive(&scope(&org("a")), bad).await.expect("an operator mended the row");
+    assert_eq!(kit.claim_one(Lane::Build).await.id, bad);
+}
+
 /// Each claim is the next hand-out.
 pub async fn claim_sets_fence_plus_one(h: &dyn StoreHarness) {
     let kit = Kit::of(h);
@@ -108,31 +197,42 @@ pub async fn claim_sets_fence_plus_one(h: &dyn StoreHarness) {
     assert_eq!(again.job, LeaseRef { seq: lease.job.seq, fence: Fence::of(lease.job.seq, 2) });
 }
 
-/// 500 jobs, each with its own random fates: every hand-out has a greater fence than the one before.
+/// 500 sequences of random fates, one a job: every hand-out has a greater fence than the one before, and so has a cancel.
 pub async fn fence_strictly_increases(h: &dyn StoreHarness) {
     let kit = Kit::of(h);
-    let org = org("a");
-    kit.enqueue_all((0..500).map(|_| plain_job(&org)).collect()).await;
+    let app = kit.app(&org("a"), "shop").await;
+    let org = app.org.clone();
+    kit.run_one(Lane::Build, Outcome::Done).await;
+    let jobs: Vec<NewJob> = (0..500).map(|_| build_job(&org, app.id, revision_id())).collect();
+    let keys: HashMap<JobId, CancelJobs> =
+        jobs.iter().filter_map(|job| Some((job.id, CancelJobs::Key(job.dedupe.as_ref()?.key.clone())))).collect();
+    kit.enqueue_all(jobs).await;
     let random = SeededRandom::new(7);
     let mut last: HashMap<JobId, Fence> = HashMap::new();
-    for _ in 0..5 {
+    let mut cancelled: HashMap<JobId, Fence> = HashMap::new();
+    for _ in 0..6 {
         let mut leases = Vec::new();
         for _ in 0..5 {
             leases.extend(kit.claim(Lane::Build, 100).await);
         }
-        assert_eq!(leases.len(), 500, "every job comes back");
-        let (mut finishes, mut parked) = (Vec::new(), Vec::new());
+        assert_eq!(leases.len() + cancelled.len(), 500, "every job comes back");
+        let (mut finishes, mut parked, mut cancels) = (Vec::new(), Vec::new(), app.change());
         for lease in leases {
             let before = last.insert(lease.id, lease.job.fence);
             assert!(before.is_none_or(|before| before < lease.job.fence), "{before:?} {lease:?}");
             let mut fate = [0_u8];
             random.fill(&mut fate);
-            let outcome = match fate[0] % 4 {
-                0 => Outcome::Release,
-                1 => retry(Duration::ZERO, true),
-                2 => {
+            let outcome = match fate[0] % 16 {
+                0..=3 => Outcome::Release,
+                4..=7 => retry(Duration::ZERO, true),
+                8..=10 => {
                     parked.push(lease.id);
                     park()
+                }
+                11 => {
+                    cancelled.insert(lease.id, lease.job.fence);
+                    cancels = cancels.with_cancel(keys[&lease.id].clone());
+                    Outcome::Release
                 }
                 _ => continue,
             };
@@ -142,10 +242,17 @@ pub async fn fence_strictly_increases(h: &dyn StoreHarness) {
             let answers = kit.store.finish(items.to_vec()).await.expect("a finish is answered");
             assert!(answers.iter().all(|a| *a == Finished::Accepted));
         }
+        kit.commit(cancels).await;
         for id in parked {
             kit.store.revive(&scope(&org), id).await.expect("a parked job is revived");
         }
         kit.later(2 * LEASE).await;
+    }
+    let peek = h.peek().await;
+    assert!(cancelled.len() > 50, "{}", cancelled.len());
+    for (id, leased) in cancelled {
+        let job = peek.job(id).expect("the job is stored");
+        assert_eq!((job.state, job.counters.fence), (JobState::Cancelled, leased.hand_out() + 2), "released, cancelled");
     }
 }
 
@@ -230,6 +337,27 @@ pub async fn extend_does_not_touch_other_fence(h: &dyn StoreHarness) {
     h.advance(LEASE / 3 * 2);
     assert_eq!(kit.extend(old.job).await, Extended::Lost);
     assert_eq!(kit.later(LEASE / 3 * 2).await.taken_back, 1, "the lease of the new holder ran out in its own time");
+}
+
+/// A hundred leases are prolonged by the statements that prolong one, in one transaction.
+pub async fn extend_100_in_one_statement(h: &dyn StoreHarness) {
+    let kit = Kit::of(h);
+    kit.enqueue_all((0..100).map(|_| plain_job(&org("a"))).collect()).await;
+    let leases: Vec<LeaseRef> = kit.claim(Lane::Build, 100).await.iter().map(|lease| lease.job).collect();
+    assert_eq!(leases.len(), 100);
+    h.advance(LEASE / 3 * 2);
+    let mut counts = Vec::new();
+    for n in [1, 100] {
+        let stepper = Stepper::watching();
+        let store = h.hooked(Arc::<Stepper>::clone(&stepper));
+        let answers = store.extend(&leases[..n], LEASE).await.expect("an extend is answered");
+        assert_eq!(answers, vec![Extended::Until(LEASE); n]);
+        counts.push((stepper.count("begin"), stepper.count("statement"), stepper.count("after_commit")));
+    }
+    assert_eq!(counts[0], counts[1], "transactions, statements, commits");
+    assert!(counts[1].0 == 1 && counts[1].1 <= 2, "{counts:?}");
+    assert_eq!(kit.later(LEASE / 3 * 2).await.taken_back, 0);
+    assert_eq!(kit.later(LEASE / 3 * 2).await.taken_back, 100);
 }
 
 /// Ten minutes of work under a lease of one, with heartbeats, start once.

@@ -34,9 +34,11 @@ macro_rules! queue_cases {
                 dedupe_takes_earlier_due_time,
                 dedupe_key_is_per_org,
                 dedupe_10_producers_1000_times,
+                dedupe_loser_survives_winner_rollback,
                 dedupe_fold_vs_claim,
                 key_prefix_of_other_lane_refused,
                 delay_is_honoured_by_db_clock,
+                huge_unicode_payload_round_trip,
             ]
         );
         $crate::store_suite!(
@@ -47,6 +49,9 @@ macro_rules! queue_cases {
                 claim_bounds,
                 claim_order_is_turn_then_seq,
                 claim_two_claimers_disjoint,
+                claim_skips_locked,
+                claim_unknown_kind_is_delayed,
+                claim_bad_row_is_parked,
                 claim_sets_fence_plus_one,
                 fence_strictly_increases,
                 fence_grows_across_jobs_of_serial_key,
@@ -56,6 +61,7 @@ macro_rules! queue_cases {
                 extend_after_take_back_is_lost,
                 extend_expired_but_not_taken_back_is_ok,
                 extend_does_not_touch_other_fence,
+                extend_100_in_one_statement,
                 long_job_starts_once,
             ]
         );
@@ -129,11 +135,16 @@ macro_rules! queue_cases {
                 promote_due_only,
                 promote_batches,
                 promote_from_two_processes,
+                promote_isolates_bad_row,
                 take_back_expired_only,
                 take_back_charges_loss_not_failure,
+                take_back_stale_snapshot,
                 take_back_cancel_asked_becomes_cancelled,
+                mend_finds_orphan,
                 losses_limit_hands_out_for_giving_up,
                 purge_keeps_live_and_young,
+                purge_batches_commit_each,
+                purge_spares_what_is_revived_meanwhile,
                 purge_deleted_deployment_whole,
                 claim_while_purge_runs,
                 claim_while_promote_runs,
@@ -141,11 +152,13 @@ macro_rules! queue_cases {
                 maintain_reports_next_due,
                 maintain_concurrent_four,
                 stats_counts_by_kind_and_state,
+                stats_cost_ignores_finished,
                 parked_list_is_per_org,
                 revive_foreign_is_not_found,
                 revive_zeroes_and_bumps,
                 revive_with_taken_key_is_a_conflict,
                 wait_wakes_on_enqueue_in_process,
+                wait_wakes_across_connections,
                 wait_times_out,
             ]
         );

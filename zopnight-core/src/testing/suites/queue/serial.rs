@@ -4,23 +4,29 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use crate::domain::{CancelJobs, DeploymentId, Finish, JobId, JobState, Lane, NewJob, OrgId, Outcome};
+use crate::domain::{CancelJobs, DeploymentId, Finish, Finished, JobId, JobState, Lane, NewJob, OrgId, Outcome};
+use crate::ports::Store;
+use crate::testing::hook::Act;
 use crate::testing::peek::BlockedOn;
 use crate::testing::suites::fixtures::{deploy_job, deployment_id, org, revision_id, teardown_job};
-use crate::testing::suites::store::{Kit, LEASE, StoreHarness, park, request, retry};
+use crate::testing::suites::harness::StoreHarness;
+use crate::testing::suites::stepper::meanwhile;
+use crate::testing::suites::store::{Kit, LEASE, park, request, retry};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
 async fn line(kit: &Kit<'_>, org: &OrgId, deployment: DeploymentId, n: usize) -> Vec<JobId> {
     let jobs: Vec<NewJob> = (0..n).map(|_| deploy_job(org, deployment, revision_id())).collect();
     let ids = jobs.iter().map(|job| job.id).collect();
-    kit.enqueue_all(jobs).await;
+    for batch in jobs.chunks(500) {
+        kit.enqueue_all(batch.to_vec()).await;
+    }
     ids
 }
 
-/// 300 jobs of one key, 16 claimers on two handles: never two at once, all of them, in order.
+/// 1,000 jobs of one key, 16 claimers on two handles: never two at once, all of them, in order.
 pub async fn serial_one_at_a_time(h: &dyn StoreHarness) {
-    const JOBS: usize = 300;
+    const JOBS: usize = 1_000;
     let kit = Kit::of(h);
     let ids = line(&kit, &org("a"), deployment_id(), JOBS).await;
     let (running, ran) = (Arc::new(AtomicUsize::new(0)), Arc::new(tokio::sync::Mutex::new(Vec::new())));
@@ -124,20 +130,35 @@ pub async fn serial_holder_dies_next_starts(h: &dyn StoreHarness) {
     assert_eq!(kit.run_one(Lane::Deploy, Outcome::Done).await.id, ids[1]);
 }
 
-/// An enqueue beside the holder's end never leaves a job that waits for nobody.
+/// An enqueue beside the holder's end never leaves a job that waits for nobody, wherever either of them stands.
 pub async fn serial_enqueue_vs_finish(h: &dyn StoreHarness) {
     let kit = Kit::of(h);
-    for round in 0..50 {
-        let (org, deployment) = (org("a"), deployment_id());
-        line(&kit, &org, deployment, 1).await;
-        let holder = kit.claim_one(Lane::Deploy).await;
-        let (next, store) = (deploy_job(&org, deployment, revision_id()), h.other());
-        let job = next.clone();
-        let enqueue = tokio::spawn(async move { store.enqueue(vec![job]).await });
-        kit.finish(holder.job, Outcome::Done).await;
-        enqueue.await.expect("the enqueue ends").expect("the job is stored");
-        assert_eq!(kit.state(next.id).await, JobState::Ready, "round {round}");
-        assert_eq!(kit.run_one(Lane::Deploy, Outcome::Done).await.id, next.id);
+    for enqueue_first in [true, false] {
+        for at in 0.. {
+            let (org, deployment) = (org("a"), deployment_id());
+            line(&kit, &org, deployment, 1).await;
+            let holder = kit.claim_one(Lane::Deploy).await.job;
+            let next = deploy_job(&org, deployment, revision_id());
+            let job = next.clone();
+            let enqueue =
+                async move |store: Arc<dyn Store>| drop(store.enqueue(vec![job]).await.expect("the job is stored"));
+            let finish = async move |store: Arc<dyn Store>| {
+                let items = vec![Finish { lease: holder, outcome: Outcome::Done }];
+                assert_eq!(store.finish(items).await.expect("a finish is answered"), [Finished::Accepted]);
+            };
+            let both = if enqueue_first {
+                meanwhile(h, at, Act::Go, enqueue, finish).await
+            } else {
+                meanwhile(h, at, Act::Go, finish, enqueue).await
+            };
+            let Some(both) = both else {
+                kit.maintain().await;
+                while !kit.claim(Lane::Deploy, 100).await.is_empty() {}
+                break;
+            };
+            assert_eq!(kit.state(next.id).await, JobState::Ready, "{:?}", both.at);
+            assert_eq!(kit.run_one(Lane::Deploy, Outcome::Done).await.id, next.id);
+        }
     }
 }
 

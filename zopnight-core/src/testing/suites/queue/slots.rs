@@ -4,13 +4,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+
 use crate::domain::{
     Applied, AttemptId, AttemptOp, CancelJobs, JobState, JobStep, Lane, Lease, OrgId, Outcome, RevisionChange, RevisionId,
     RevisionPatch, RevisionState, RunOutcome, Settled,
 };
+use crate::ports::Store;
+use crate::testing::hook::Act;
 use crate::testing::peek::BlockedOn;
 use crate::testing::suites::fixtures::{attempt_id, open, org, step, told};
-use crate::testing::suites::store::{App, Kit, StoreHarness, committed, request};
+use crate::testing::suites::harness::StoreHarness;
+use crate::testing::suites::stepper::meanwhile;
+use crate::testing::suites::store::{App, Kit, committed, request};
 
 const SLOTS: usize = 4;
 
@@ -184,28 +191,81 @@ pub async fn slot_wakes_oldest_first(h: &dyn StoreHarness) {
     }
 }
 
-/// An open beside a close: the limit holds, and a job that found no slot is awake once one is free.
+/// An open beside a close, wherever either stands: the limit holds, and a job that found no slot is awake once one is free.
+/// Of two opens beside each other one gets the last slot.
 pub async fn slot_open_vs_close_race(h: &dyn StoreHarness) {
-    let kit = Kit::of(h);
-    for round in 0..15 {
-        let org = org(&format!("org-{round}"));
-        let (apps, running) = full(&kit, &org, 1).await;
-        let lease = kit.claim_one(Lane::Build).await;
-        let (store, change) = (h.other(), opening(&lease, attempt_id()));
-        let racer = tokio::spawn(async move { store.apply(change).await });
-        let closing = kit.moving(&apps[0], apps[0].first, RevisionState::Built).await.with_attempt(close(running[0].1));
-        kit.commit(closing).await;
-        let applied = racer.await.expect("the open ends").expect("a change is answered");
-        let open = open_attempts(h, &org).await;
-        match applied {
-            Applied::Committed(_) => assert_eq!(open, SLOTS, "round {round}"),
-            Applied::AtCapacity => {
-                assert_eq!((open, kit.state(lease.id).await), (SLOTS - 1, JobState::Ready), "round {round}");
-                kit.claim_one(Lane::Build).await;
+    for (round, open_first) in [("open", true), ("close", false)] {
+        for at in 0.. {
+            if !open_beside_close(h, &org(&format!("{round}-{at}")), at, open_first).await {
+                break;
             }
-            other => panic!("round {round}: {other:?}"),
         }
     }
+    for at in 0.. {
+        if !open_beside_open(h, &org(&format!("both-{at}")), at).await {
+            break;
+        }
+    }
+}
+
+fn applying(change: RevisionChange) -> impl FnOnce(Arc<dyn Store>) -> BoxFuture<'static, Applied> {
+    move |store| async move { store.apply(change).await.expect("a change is answered") }.boxed()
+}
+
+/// Hands the rest of the lane out, so that the next round has it for itself.
+async fn clear(kit: &Kit<'_>) {
+    while !kit.claim(Lane::Build, 100).await.is_empty() {}
+}
+
+/// `false` if the first of the two has no such point.
+async fn open_beside_close(h: &dyn StoreHarness, org: &OrgId, at: usize, open_first: bool) -> bool {
+    let kit = Kit::of(h);
+    let (apps, running) = full(&kit, org, 1).await;
+    let lease = kit.claim_one(Lane::Build).await;
+    let opening = applying(opening(&lease, attempt_id()));
+    let closing = kit.moving(&apps[0], apps[0].first, RevisionState::Built).await.with_attempt(close(running[0].1));
+    let closing = applying(closing);
+    let (opened, closed, at) = if open_first {
+        let Some(both) = meanwhile(h, at, Act::Go, opening, closing).await else { return false };
+        (both.first, both.second, both.at)
+    } else {
+        let Some(both) = meanwhile(h, at, Act::Go, closing, opening).await else {
+            clear(&kit).await;
+            return false;
+        };
+        (both.second, both.first, both.at)
+    };
+    committed(closed);
+    let open = open_attempts(h, org).await;
+    match opened {
+        Applied::Committed(_) => assert_eq!(open, SLOTS, "{at:?}"),
+        Applied::AtCapacity => {
+            assert_eq!((open, kit.state(lease.id).await), (SLOTS - 1, JobState::Ready), "{at:?}");
+        }
+        other => panic!("{at:?}: {other:?}"),
+    }
+    clear(&kit).await;
+    true
+}
+
+/// `false` if an open has no such point.
+async fn open_beside_open(h: &dyn StoreHarness, org: &OrgId, at: usize) -> bool {
+    let kit = Kit::of(h);
+    let (apps, running) = full(&kit, org, 2).await;
+    let closing = kit.moving(&apps[0], apps[0].first, RevisionState::Built).await.with_attempt(close(running[0].1));
+    kit.commit(closing).await;
+    let (one, two) = (kit.claim_one(Lane::Build).await, kit.claim_one(Lane::Build).await);
+    let (first, second) = (applying(opening(&one, attempt_id())), applying(opening(&two, attempt_id())));
+    let Some(both) = meanwhile(h, at, Act::Go, first, second).await else { return false };
+    assert_eq!(open_attempts(h, org).await, SLOTS, "{:?}", both.at);
+    let loser = match (&both.first, &both.second) {
+        (Applied::Committed(_), Applied::AtCapacity) => two,
+        (Applied::AtCapacity, Applied::Committed(_)) => one,
+        other => panic!("{:?}: {other:?}", both.at),
+    };
+    let job = kit.job(loser.id).await;
+    assert_eq!((job.state, job.blocked_on), (JobState::Blocked, Some(BlockedOn::Slot)), "{:?}", both.at);
+    true
 }
 
 /// The slots of one org are its own.

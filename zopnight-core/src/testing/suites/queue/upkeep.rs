@@ -1,15 +1,21 @@
 //! Housekeeping, counts, the operator's handle and the bell.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::domain::{
-    Budget, CancelJobs, DeploymentOp, Finish, JobError, JobKind, JobState, Lane, NewJob, Outcome, RevisionState, Scope,
+    Budget, CancelJobs, DeploymentOp, Extended, Fence, Finish, Finished, JobError, JobId, JobKind, JobState, Lane, Lease,
+    LeaseRef, Maintained, NewJob, Outcome, RevisionState, Scope,
 };
 use crate::error::ErrorKind;
+use crate::ports::Store;
+use crate::testing::hook::Act;
 use crate::testing::suites::fixtures::{
-    build_job, deploy_job, deployment_id, org, plain_job, revision_id, status_job, sweep_job,
+    build_job, deploy_job, deployment_id, org, plain_job, revision_id, status_job, sweep_job, teardown_job,
 };
-use crate::testing::suites::store::{Kit, LEASE, StoreHarness, park, retry, scope};
+use crate::testing::suites::harness::{Cell, Metered, StoreHarness, instead};
+use crate::testing::suites::stepper::{Stepper, meanwhile};
+use crate::testing::suites::store::{Kit, LEASE, committed, park, request, retry, scope};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 const DAY: Duration = Duration::from_secs(86_400);
@@ -90,6 +96,147 @@ pub async fn take_back_cancel_asked_becomes_cancelled(h: &dyn StoreHarness) {
     assert!(!kit.enqueue(next).await.folded, "its key is free");
 }
 
+/// Housekeeping for `meanwhile`.
+async fn keep_house(store: Arc<dyn Store>) -> Maintained {
+    let budget = Budget { time: Duration::from_secs(60), purge: true };
+    store.maintain(&budget).await.expect("housekeeping is done")
+}
+
+/// What a holder whose lease ran out, or another, may do between a take-back's reading and its writing.
+#[derive(Clone, Copy, Debug)]
+enum Late {
+    Done,
+    Extend,
+    Cancel,
+    Reclaim,
+}
+
+/// A take-back acts on the row as it is when it writes: whatever came between stands.
+pub async fn take_back_stale_snapshot(h: &dyn StoreHarness) {
+    for late in [Late::Done, Late::Extend, Late::Cancel, Late::Reclaim] {
+        for at in 0.. {
+            if !late_act(h, late, at).await {
+                break;
+            }
+        }
+    }
+}
+
+/// `false` if a take-back has no such point.
+async fn late_act(h: &dyn StoreHarness, late: Late, at: usize) -> bool {
+    let kit = Kit::of(h);
+    let app = kit.app(&org("a"), &format!("app-{}-{at}", format!("{late:?}").to_lowercase())).await;
+    let old = kit.claim_one(Lane::Build).await;
+    h.advance(2 * LEASE);
+    let (job, cancel) = (old.job, app.change().with_cancel(CancelJobs::OfRevision(app.first)));
+    let act = |store: Arc<dyn Store>| async move {
+        match late {
+            Late::Done => {
+                let items = vec![Finish { lease: job, outcome: Outcome::Done }];
+                let answers = store.finish(items).await.expect("a finish is answered");
+                (answers[0] == Finished::Accepted).then_some(job)
+            }
+            Late::Extend => {
+                let answers = store.extend(&[job], LEASE).await.expect("an extend is answered");
+                (answers[0] != Extended::Lost).then_some(job)
+            }
+            Late::Cancel => {
+                committed(store.apply(cancel).await.expect("a change is answered"));
+                None
+            }
+            Late::Reclaim => {
+                keep_house(Arc::clone(&store)).await;
+                let leases = store.claim(&request(Lane::Build, 1)).await.expect("a claim is answered");
+                leases.first().map(|lease| lease.job)
+            }
+        }
+    };
+    let Some(both) = meanwhile(h, at, Act::Go, keep_house, act).await else {
+        clear(&kit, old.id).await;
+        return false;
+    };
+    let row = kit.job(old.id).await;
+    let seen = (row.state, row.counters.fence, row.counters.losses);
+    let expected = match (late, both.second) {
+        (Late::Done, Some(_)) => (JobState::Done, 1, 0),
+        (Late::Extend, Some(_)) => (JobState::Leased, 1, 0),
+        (Late::Reclaim, Some(_)) => (JobState::Leased, 3, 1),
+        (Late::Cancel, _) if row.state == JobState::Cancelled => seen,
+        (Late::Cancel, _) => {
+            assert!(row.cancel_asked, "a cancel is never lost: {row:?} {:?}", both.at);
+            (JobState::Ready, 2, 1)
+        }
+        (_, None) => (JobState::Ready, 2, 1),
+    };
+    assert_eq!(seen, expected, "{late:?} {:?}", both.at);
+    if matches!(late, Late::Extend | Late::Reclaim)
+        && let Some(lease) = both.second
+    {
+        assert_eq!(kit.extend(lease).await, Extended::Until(LEASE), "{late:?} {:?}", both.at);
+    }
+    clear(&kit, old.id).await;
+    true
+}
+
+/// Ends a job, whoever holds it.
+async fn clear(kit: &Kit<'_>, id: JobId) {
+    let row = kit.job(id).await;
+    let lease = match row.state {
+        JobState::Leased => LeaseRef { seq: row.seq, fence: Fence::of(row.seq, row.counters.fence) },
+        JobState::Ready => kit.claim_one(Lane::Build).await.job,
+        _ => return,
+    };
+    assert_eq!(kit.finish(lease, Outcome::Done).await, Finished::Accepted);
+}
+
+/// A thousand leases that ran out and whose rows are broken hide nothing behind them.
+pub async fn take_back_pages_past_stuck_rows(h: &dyn StoreHarness) {
+    let kit = Kit::of(h);
+    let (mut stuck, good) = (Vec::new(), plain_job(&org("b")));
+    for _ in 0..2 {
+        let jobs = jobs(500);
+        stuck.extend(jobs.iter().map(|job| job.id));
+        kit.enqueue_all(jobs).await;
+    }
+    kit.enqueue(good.clone()).await;
+    let mut leased = 0;
+    while leased < 1_001 {
+        leased += kit.claim(Lane::Build, 100).await.len();
+    }
+    h.set(&stuck, Cell::Losses(-1)).await;
+    assert_eq!(kit.later(2 * LEASE).await.taken_back, 1);
+    assert_eq!(kit.claim_one(Lane::Build).await.id, good.id);
+    h.set(&stuck, Cell::Losses(0)).await;
+    assert!(kit.maintain().await.taken_back <= 1_000);
+}
+
+/// A due job whose row is broken is parked, and the rest of its batch goes on.
+pub async fn promote_isolates_bad_row(h: &dyn StoreHarness) {
+    let kit = Kit::of(h);
+    let jobs: Vec<NewJob> = jobs(5).into_iter().map(|job| job.after(HOUR)).collect();
+    let bad = jobs[2].id;
+    kit.enqueue_all(jobs.clone()).await;
+    h.set(&[bad], Cell::Losses(-1)).await;
+    assert_eq!(kit.later(HOUR).await.promoted, 4);
+    h.set(&[bad], Cell::Losses(0)).await;
+    assert_eq!((kit.state(bad).await, h.peek().await.count(JobState::Ready)), (JobState::Parked, 4));
+    let parked = kit.store.parked(&scope(&org("a"))).await.expect("parked jobs are listed");
+    assert_eq!(parked.iter().map(|job| (job.id, job.error.code())).collect::<Vec<_>>(), [(bad, "store_corrupt")]);
+    assert_eq!(kit.maintain().await.promoted, 0);
+}
+
+/// A job that is blocked for no reason is found and counted.
+pub async fn mend_finds_orphan(h: &dyn StoreHarness) {
+    let kit = Kit::of(h);
+    let job = teardown_job(&org("a"), deployment_id());
+    kit.enqueue(job.clone()).await;
+    h.set(&[job.id], Cell::BlockedOnSerial).await;
+    assert!(kit.claim(Lane::Deploy, 1).await.is_empty());
+    assert_eq!(kit.maintain().await.mended, 1);
+    assert_eq!(kit.maintain().await.mended, 0);
+    assert_eq!(kit.run_one(Lane::Deploy, Outcome::Done).await.id, job.id);
+}
+
 /// A job that kills its workers is handed out for giving up, with its losses in sight; it is never parked silently.
 pub async fn losses_limit_hands_out_for_giving_up(h: &dyn StoreHarness) {
     let kit = Kit::of(h);
@@ -122,6 +269,54 @@ pub async fn purge_keeps_live_and_young(h: &dyn StoreHarness) {
     assert_eq!(counts, [1, 0, 1, 2]);
     assert_eq!(kit.later(30 * DAY).await.purged, 2);
     assert_eq!(h.peek().await.count(JobState::Ready), 2);
+}
+
+/// A purge that fails midway has kept what it committed: each batch of 500 is a transaction of its own.
+pub async fn purge_batches_commit_each(h: &dyn StoreHarness) {
+    let kit = Kit::of(h);
+    for n in [500, 500, 200] {
+        kit.enqueue_all(jobs(n)).await;
+    }
+    for _ in 0..12 {
+        let leases = kit.claim(Lane::Build, 100).await;
+        let items = leases.into_iter().map(|lease| Finish { lease: lease.job, outcome: Outcome::Done }).collect();
+        kit.store.finish(items).await.expect("a finish is answered");
+    }
+    h.advance(3 * DAY);
+    let budget = Budget { time: Duration::from_secs(60), purge: true };
+    let mut left = vec![h.peek().await.count(JobState::Done)];
+    for at in 0.. {
+        let store = h.hooked(Stepper::acting(vec![(at, Act::Fail)]));
+        let answer = store.maintain(&budget).await;
+        left.push(h.peek().await.count(JobState::Done));
+        if answer.is_ok() {
+            break;
+        }
+    }
+    left.dedup();
+    assert_eq!(left, [1_200, 700, 200, 0]);
+}
+
+/// A parked job that an operator revives while a purge is about to delete it lives, or was not there to be revived.
+pub async fn purge_spares_what_is_revived_meanwhile(h: &dyn StoreHarness) {
+    let kit = Kit::of(h);
+    let scope = scope(&org("a"));
+    for at in 0.. {
+        kit.enqueue_all(jobs(1)).await;
+        let id = kit.run_one(Lane::Build, park()).await.id;
+        h.advance(31 * DAY);
+        let of = scope.clone();
+        let revive = |store: Arc<dyn Store>| async move { store.revive(&of, id).await };
+        let Some(both) = meanwhile(h, at, Act::Go, keep_house, revive).await else { break };
+        let state = h.peek().await.job(id).map(|job| job.state);
+        match both.second {
+            Ok(()) => assert_eq!(state, Some(JobState::Ready), "{:?}", both.at),
+            Err(error) => assert_eq!((error.kind(), state), (ErrorKind::NotFound, None), "{:?}", both.at),
+        }
+        for lease in kit.claim(Lane::Build, 1).await {
+            kit.finish(lease.job, Outcome::Done).await;
+        }
+    }
 }
 
 /// A deployment that is gone is purged with all that hangs on it, and nothing of another.
@@ -286,6 +481,46 @@ pub async fn stats_counts_by_kind_and_state(h: &dyn StoreHarness) {
     assert!(stats.oldest_ready.iter().all(|(_, wait)| waited(wait)), "{stats:?}");
 }
 
+/// The counts cost what lives and what is parked, however much has ended.
+pub async fn stats_cost_ignores_finished(h: &dyn StoreHarness) {
+    let kit = Kit::of(h);
+    kit.enqueue_all(jobs(200)).await;
+    kit.enqueue_all(jobs(50).into_iter().map(|job| job.after(HOUR)).collect()).await;
+    let metered = h.metered().await;
+    if metered.is_none() {
+        instead("rows to read", "the counts are the same beside 2,000 ended jobs");
+    }
+    let mut counts = Vec::new();
+    for round in 0..2 {
+        let store = metered.as_ref().map_or_else(|| h.store(), |metered| metered.store());
+        store.stats().await.expect("the counts are given");
+        let before = reads(metered.as_deref()).await;
+        let stats = store.stats().await.expect("the counts are given").jobs;
+        counts.push((stats, reads(metered.as_deref()).await - before));
+        for _ in 0..4 * (1 - round) {
+            kit.enqueue_all(jobs(500).into_iter().map(|job| NewJob { scope: Scope::System, ..job }).collect()).await;
+        }
+        while round == 0 && h.peek().await.count(JobState::Done) < 2_000 {
+            let leases = kit.claim(Lane::Build, 100).await;
+            let (ends, goes_on): (Vec<Lease>, Vec<Lease>) = leases.into_iter().partition(|l| l.scope == Scope::System);
+            let end = |lease: Lease| Finish { lease: lease.job, outcome: Outcome::Done };
+            let release = |lease: Lease| Finish { lease: lease.job, outcome: Outcome::Release };
+            let items = ends.into_iter().map(end).chain(goes_on.into_iter().map(release)).collect();
+            kit.store.finish(items).await.expect("a finish is answered");
+        }
+    }
+    assert_eq!(counts[0].0, counts[1].0);
+    assert!(counts[1].1 <= counts[0].1.saturating_mul(2), "it read {} of 250 jobs, then {}", counts[0].1, counts[1].1);
+    assert!(metered.is_none() || counts[0].1 > 0, "the meter runs");
+}
+
+async fn reads(metered: Option<&dyn Metered>) -> u64 {
+    match metered {
+        Some(metered) => metered.reads().await,
+        None => 0,
+    }
+}
+
 /// Parked jobs are listed for their own org, newest first; the system's for the system.
 pub async fn parked_list_is_per_org(h: &dyn StoreHarness) {
     let kit = Kit::of(h);
@@ -369,6 +604,28 @@ pub async fn wait_wakes_on_enqueue_in_process(h: &dyn StoreHarness) {
     kit.enqueue_all(jobs(1)).await;
     waiting.await.expect("the wait ends");
     assert!(begun.elapsed() < Duration::from_secs(20), "woken, not timed out");
+}
+
+/// A job that one process stores ends the wait of another where the database can tell; elsewhere the other finds it when it
+/// looks again.
+pub async fn wait_wakes_across_connections(h: &dyn StoreHarness) {
+    let kit = Kit::of(h);
+    let other = h.other();
+    assert!(other.claim(&request(Lane::Build, 1)).await.expect("a claim is answered").is_empty());
+    let across = h.rings_across();
+    if !across {
+        instead("bell between processes", "a wait ends after its time, and the next claim finds the job");
+    }
+    let at_most = if across { Duration::from_secs(30) } else { Duration::from_millis(50) };
+    let begun = Instant::now();
+    let waiting = tokio::spawn(async move {
+        other.wait(at_most).await;
+        (begun.elapsed(), other)
+    });
+    kit.enqueue_all(jobs(1)).await;
+    let (waited, other) = waiting.await.expect("the wait ends");
+    assert!(waited < Duration::from_secs(20), "woken, not timed out: {waited:?}");
+    assert_eq!(other.claim(&request(Lane::Build, 1)).await.expect("a claim is answered").len(), 1);
 }
 
 /// Without work a wait ends after its time.
