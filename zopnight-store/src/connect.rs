@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use zopnight_core::ports::Store;
-use zopnight_core::{Error, ErrorKind, Result};
+use zopnight_core::{Error, Result};
 
 use crate::options::StoreOptions;
-use crate::sqlite::SqliteStore;
 
 const OPERATION: &str = "store.connect";
 
@@ -18,32 +17,56 @@ const OPERATION: &str = "store.connect";
 pub async fn connect(url: &str, options: StoreOptions) -> Result<Arc<dyn Store>> {
     let scheme = url.split_once(':').map_or("", |(scheme, _)| scheme);
     match scheme {
-        "sqlite" => Ok(Arc::new(SqliteStore::connect(url, options).await?)),
-        "mysql" | "mariadb" | "postgres" | "postgresql" => {
-            let message = format!("there is no backend for {scheme}: URLs in this build; use sqlite:path/to/file.db");
-            Err(Error::new(ErrorKind::Unsupported, OPERATION, message).with("code", "store_scheme"))
-        }
-        _ => Err(Error::invalid(OPERATION, "the store's URL must begin with sqlite:, as in sqlite:path/to/file.db")
-            .with("code", "store_scheme")),
+        #[cfg(feature = "sqlite")]
+        "sqlite" => Ok(Arc::new(crate::sqlite::SqliteStore::connect(url, options).await?)),
+        #[cfg(feature = "mysql")]
+        "mysql" | "mariadb" => Ok(Arc::new(crate::mysql::MySqlStore::connect(url, options).await?)),
+        #[cfg(feature = "postgres")]
+        "postgres" | "postgresql" => Ok(Arc::new(crate::postgres::PostgresStore::connect(url, options).await?)),
+        #[cfg(not(feature = "sqlite"))]
+        "sqlite" => Err(not_built_in(scheme, "sqlite")),
+        #[cfg(not(feature = "mysql"))]
+        "mysql" | "mariadb" => Err(not_built_in(scheme, "mysql")),
+        #[cfg(not(feature = "postgres"))]
+        "postgres" | "postgresql" => Err(not_built_in(scheme, "postgres")),
+        _ => Err(Error::invalid(
+            OPERATION,
+            "the store's URL must begin with sqlite:, mysql:, mariadb:, postgres: or postgresql:, as in \
+             sqlite:path/to/file.db",
+        )
+        .with("code", "store_scheme")),
     }
+}
+
+#[cfg(not(all(feature = "sqlite", feature = "mysql", feature = "postgres")))]
+fn not_built_in(scheme: &str, feature: &str) -> Error {
+    let message =
+        format!("{scheme}: URLs need the feature `{feature}` of zopnight-store, which this build was made without");
+    Error::new(zopnight_core::ErrorKind::Unsupported, OPERATION, message).with("code", "store_scheme")
 }
 
 #[cfg(test)]
 mod tests {
+    use zopnight_core::ErrorKind;
+
     use super::*;
 
     #[tokio::test]
     async fn other_schemes_are_refused_without_their_password() {
-        for (url, kind) in [
-            ("postgres://u:hunter2@db/zopnight", ErrorKind::Unsupported),
-            ("mysql://u:hunter2@db/zopnight", ErrorKind::Unsupported),
-            ("hunter2", ErrorKind::Invalid),
-            ("redis://u:hunter2@db", ErrorKind::Invalid),
-        ] {
+        for url in ["hunter2", "redis://u:hunter2@db"] {
             let error = connect(url, StoreOptions::default()).await.err().unwrap();
-            assert_eq!(error.kind(), kind, "{url}");
+            assert_eq!(error.kind(), ErrorKind::Invalid, "{url}");
             assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
             assert!(error.message().contains("sqlite:"), "{error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_server_that_is_not_there_or_not_built_in_is_named_without_its_password() {
+        for url in ["postgres://u:hunter2@127.0.0.1:1/zopnight", "mysql://u:hunter2@127.0.0.1:1/zopnight"] {
+            let error = connect(url, StoreOptions::default()).await.err().unwrap();
+            assert!(matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Unsupported), "{error:?}");
+            assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
         }
     }
 }

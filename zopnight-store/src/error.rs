@@ -33,6 +33,12 @@ pub(crate) enum StoreError {
     /// A row that does not decode. Never shows the value.
     #[error("{table}.{column} of {key} does not decode")]
     Corrupt { table: &'static str, column: &'static str, key: String },
+    /// A statement ran for longer than it may.
+    #[error("the database took too long")]
+    Timeout(#[source] sqlx::Error),
+    /// What was read was no longer so when it was written: run again.
+    #[error("another transaction came first")]
+    Raced,
     /// Not a failure: a change ends with an answer that leaves everything as it was.
     #[error("the change was not applied")]
     Verdict(Box<Applied>),
@@ -54,6 +60,8 @@ impl From<sqlx::Error> for StoreError {
                 Class::Conflict => Self::Conflict(error),
                 Class::Unique => Self::Unique(error),
                 Class::Constraint => Self::Constraint(error),
+                Class::Link => Self::Link(error),
+                Class::Timeout => Self::Timeout(error),
                 Class::Storage => Self::Storage(error),
                 Class::Other => Self::Statement(error),
             },
@@ -67,25 +75,38 @@ impl From<sqlx::Error> for StoreError {
     }
 }
 
-enum Class {
+/// What a database's error means to the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    not(any(feature = "mysql", feature = "postgres")),
+    expect(dead_code, reason = "SQLite has no server to lose and no statement that is cut off")
+)]
+pub(crate) enum Class {
     Conflict,
     Unique,
     Constraint,
+    Link,
+    Timeout,
     Storage,
     Other,
 }
 
-/// SQLite's result codes: the low byte is the primary code.
+/// Asks the database that the error is of.
 fn class(error: &dyn DatabaseError) -> Class {
-    const UNIQUE: [u32; 3] = [1_555, 2_067, 2_579];
-    let code = error.code().and_then(|c| c.parse::<u32>().ok()).unwrap_or(0);
-    match code & 0xFF {
-        5 | 6 => Class::Conflict,
-        19 if UNIQUE.contains(&code) => Class::Unique,
-        19 => Class::Constraint,
-        8 | 10 | 13 | 14 => Class::Storage,
-        _ => Class::Other,
+    #[cfg(feature = "sqlite")]
+    if let Some(error) = error.try_downcast_ref() {
+        return crate::sqlite::class(error);
     }
+    #[cfg(feature = "mysql")]
+    if let Some(error) = error.try_downcast_ref() {
+        return crate::mysql::class(error);
+    }
+    #[cfg(feature = "postgres")]
+    if let Some(error) = error.try_downcast_ref() {
+        return crate::postgres::class(error);
+    }
+    let _ = error;
+    Class::Other
 }
 
 impl StoreError {
@@ -103,6 +124,12 @@ impl StoreError {
             Self::Link(e) => unavailable(soon, e).with("code", "store_unreachable"),
             Self::CommitUnknown(e) => unavailable(soon, e).with("code", "commit_unknown").with("commit", "unknown"),
             Self::Storage(e) => unavailable(Retry::After(Duration::from_secs(30)), e).with("code", "store_not_writable"),
+            Self::Timeout(e) => {
+                Error::new(ErrorKind::Timeout, operation, message).with("code", "store_timeout").with_source(e)
+            }
+            Self::Raced => {
+                Error::new(ErrorKind::Unavailable, operation, message).with_retry(soon).with("code", "store_busy")
+            }
             Self::Unique(e) | Self::Constraint(e) | Self::Statement(e) => {
                 Error::internal(operation, message).with("code", "store_defect").with_source(e)
             }

@@ -51,6 +51,7 @@
 //! [`RevisionStore`]: zopnight_core::ports::RevisionStore
 
 mod connect;
+mod database;
 mod engine;
 mod error;
 mod instruments;
@@ -58,7 +59,10 @@ mod migrate;
 mod options;
 mod retry;
 mod row;
+mod session;
+#[cfg(feature = "sqlite")]
 mod sqlite;
+mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod wake;
@@ -66,6 +70,7 @@ mod wake;
 pub use connect::connect;
 pub use migrate::Migrated;
 pub use options::{Migrate, StoreOptions, Synchronous};
+#[cfg(feature = "sqlite")]
 pub use sqlite::SqliteStore;
 
 /// The README's example compiles and runs.

@@ -1,43 +1,35 @@
 //! Our own migrations: a list, a lock, a checksum. A host's tables and its own migrations are left alone.
 
-use sqlx::{Row as _, Sqlite, Transaction};
 use zopnight_core::domain::hex;
 use zopnight_core::{Error, ErrorKind, Result};
 
+use crate::database::{Database, Pools, Sql, binds};
 use crate::error::StoreError;
-use crate::sqlite::Pools;
+use crate::row::Cells;
 
 const OPERATION: &str = "store.migrate";
 
 /// One step of the schema.
 #[derive(Debug)]
-struct Migration {
-    version: i64,
-    name: &'static str,
-    sql: &'static str,
+pub(crate) struct Migration {
+    pub(crate) version: i64,
+    pub(crate) name: &'static str,
+    pub(crate) sql: &'static str,
     /// The oldest release's newest step that can still work with the schema after this one.
-    min_reader: i64,
+    pub(crate) min_reader: i64,
 }
 
-const MIGRATIONS: &[Migration] = &[
-    Migration { version: 1, name: "jobs", sql: include_str!("../migrations/sqlite/0001_jobs.sql"), min_reader: 1 },
-    Migration { version: 2, name: "catalog", sql: include_str!("../migrations/sqlite/0002_catalog.sql"), min_reader: 2 },
-];
-
-const HAS_TABLE: &str = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'zopnight_migrations'";
-
-const CREATE_TABLE: &str = "CREATE TABLE IF NOT EXISTS zopnight_migrations (
-    version    INTEGER NOT NULL PRIMARY KEY,
-    name       TEXT    NOT NULL,
-    checksum   TEXT    NOT NULL,
-    min_reader INTEGER NOT NULL,
-    applied_at INTEGER NOT NULL
-) STRICT";
-
-const APPLIED: &str = "SELECT version, checksum, min_reader FROM zopnight_migrations ORDER BY version";
-
-const RECORD: &str = "INSERT INTO zopnight_migrations (version, name, checksum, min_reader, applied_at)
-    VALUES (?1, ?2, ?3, ?4, CAST(unixepoch('subsec') * 1000000 AS INTEGER))";
+/// The steps of a database's schema and the table that records them.
+#[derive(Debug)]
+pub(crate) struct Schema {
+    pub(crate) migrations: &'static [Migration],
+    /// Answers a row if the table is there.
+    pub(crate) has_table: Sql,
+    pub(crate) create_table: &'static str,
+    pub(crate) applied: Sql,
+    /// ?1 version, ?2 name, ?3 checksum, ?4 oldest reader
+    pub(crate) record: Sql,
+}
 
 /// What bringing the schema up to date did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -49,26 +41,24 @@ pub struct Migrated {
     pub version: i64,
 }
 
-/// Carries out what is missing. The write lock of SQLite is the lock between processes.
-pub(crate) async fn migrate(pools: &Pools) -> Result<Migrated> {
-    let mut applied = 0_u32;
+/// Carries out what is missing, under the database's lock between processes.
+pub(crate) async fn migrate<D: Database>(pools: &Pools<D>) -> Result<Migrated> {
     let mut conflicts = 0_u32;
     loop {
-        match step(pools).await {
-            Ok(None) => return Ok(Migrated { applied, version: newest() }),
-            Ok(Some(())) => applied = applied.saturating_add(1),
-            Err(StoreError::Conflict(_)) if conflicts < pools.options().retries => conflicts = conflicts.saturating_add(1),
+        match D::migrate(pools).await {
+            Ok(applied) => return Ok(Migrated { applied, version: newest::<D>() }),
+            Err(StoreError::Conflict(_)) if conflicts < pools.options().retries => {
+                conflicts = conflicts.saturating_add(1);
+                tokio::time::sleep(crate::retry::pause(conflicts)).await;
+            }
             Err(error) => return Err(error.into_core(OPERATION)),
         }
     }
 }
 
 /// Checks that nothing is missing and nothing is newer.
-pub(crate) async fn verify(pools: &Pools) -> Result<()> {
-    let of = |e: sqlx::Error| StoreError::from(e).into_core(OPERATION);
-    let mut tx = pools.readers().begin().await.map_err(of)?;
-    let next = pending(&mut tx).await.map_err(|e| e.into_core(OPERATION))?;
-    match next {
+pub(crate) async fn verify<D: Database>(pools: &Pools<D>) -> Result<()> {
+    match missing(pools).await.map_err(|e| e.into_core(OPERATION))? {
         None => Ok(()),
         Some(next) => {
             let message =
@@ -78,70 +68,56 @@ pub(crate) async fn verify(pools: &Pools) -> Result<()> {
     }
 }
 
+/// The first step that is missing, read without a lock.
+pub(crate) async fn missing<D: Database>(pools: &Pools<D>) -> Result<Option<&'static Migration>, StoreError> {
+    let mut tx = D::begin_read(pools.readers()).await?;
+    let next = pending::<D>(&mut tx).await;
+    D::roll_back(tx).await?;
+    next
+}
+
 fn unsupported(message: impl Into<String>) -> Error {
     Error::new(ErrorKind::Unsupported, OPERATION, message).with("code", "store_schema")
 }
 
-fn newest() -> i64 {
-    MIGRATIONS.last().map_or(0, |m| m.version)
-}
-
-/// One step in its own transaction; `None` when nothing is missing.
-async fn step(pools: &Pools) -> Result<Option<()>, StoreError> {
-    let mut tx = pools.writer().begin().await?;
-    if pending(&mut tx).await?.is_none() {
-        return Ok(None);
-    }
-    tx.rollback().await?;
-    let mut tx = pools.writer().begin_with("BEGIN IMMEDIATE").await?;
-    // Another process may have done it while this one waited for the lock.
-    let Some(next) = pending(&mut tx).await? else { return Ok(None) };
-    sqlx::query(CREATE_TABLE).execute(&mut *tx).await?;
-    sqlx::raw_sql(next.sql).execute(&mut *tx).await?;
-    let record = sqlx::query(RECORD).bind(next.version).bind(next.name).bind(checksum(next)).bind(next.min_reader);
-    record.execute(&mut *tx).await?;
-    tx.commit().await?;
-    tracing::info!(version = next.version, name = next.name, "the store's schema was migrated");
-    Ok(Some(()))
+fn newest<D: Database>() -> i64 {
+    D::schema().migrations.last().map_or(0, |m| m.version)
 }
 
 fn checksum(of: &Migration) -> String {
     hex::encode(&hex::sha256(of.sql.as_bytes()))
 }
 
+/// Records a step that was carried out.
+pub(crate) async fn record<D: Database>(tx: &mut D::Tx, step: &Migration) -> Result<(), StoreError> {
+    let sum = checksum(step);
+    D::execute(tx, D::schema().record, binds![step.version, step.name, &sum, step.min_reader]).await?;
+    tracing::info!(version = step.version, name = step.name, "the store's schema was migrated");
+    Ok(())
+}
+
 /// The first step that is missing, after those that are there were checked.
-async fn pending(tx: &mut Transaction<'static, Sqlite>) -> Result<Option<&'static Migration>, StoreError> {
-    if sqlx::query(HAS_TABLE).fetch_optional(&mut **tx).await?.is_none() {
-        return Ok(MIGRATIONS.first());
+pub(crate) async fn pending<D: Database>(tx: &mut D::Tx) -> Result<Option<&'static Migration>, StoreError> {
+    let schema = D::schema();
+    if D::fetch(tx, schema.has_table, &[]).await?.is_empty() {
+        return Ok(schema.migrations.first());
     }
     let mut done = 0;
-    for row in sqlx::query(APPLIED).fetch_all(&mut **tx).await? {
-        let (version, sum, min_reader): (i64, String, i64) =
-            (row.try_get("version")?, row.try_get("checksum")?, row.try_get("min_reader")?);
-        match MIGRATIONS.iter().find(|m| m.version == version) {
+    for row in D::fetch(tx, schema.applied, &[]).await? {
+        let c = Cells::of(&row, "migrations", "version");
+        let (version, sum, min_reader): (i64, String, i64) = (c.get("version")?, c.get("checksum")?, c.get("min_reader")?);
+        match schema.migrations.iter().find(|m| m.version == version) {
             Some(ours) if checksum(ours) != sum => {
                 let message =
                     format!("step {version} of the schema is not this release's; the database was altered by another build");
                 return Err(unsupported(message).into());
             }
-            None if min_reader > newest() => {
+            None if min_reader > newest::<D>() => {
                 let message = format!("the schema (version {version}) is of a newer release; update this program");
                 return Err(unsupported(message).into());
             }
             _ => done = done.max(version),
         }
     }
-    Ok(MIGRATIONS.iter().find(|m| m.version > done))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn versions_count_up_from_one() {
-        let versions: Vec<i64> = MIGRATIONS.iter().map(|m| m.version).collect();
-        assert_eq!(versions, (1..=newest()).collect::<Vec<_>>());
-        assert!(MIGRATIONS.iter().all(|m| m.min_reader <= m.version));
-    }
+    Ok(schema.migrations.iter().find(|m| m.version > done))
 }

@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use zopnight_core::ports::Clock;
 
-use crate::sqlite::SqliteStore;
+pub use peek::{Damage, Raw, damage, peek};
 
-pub use peek::{Damage, damage, peek};
+use crate::database::{Database, Pools};
+use crate::store::SqlStore;
 
 /// Where an operation stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -46,18 +47,104 @@ pub trait Hook: Debug + Send + Sync + 'static {
     fn at(&self, point: &Point) -> Act;
 }
 
-/// The store with `clock` in the place of the database's clock.
-#[must_use]
-pub fn with_clock(mut store: SqliteStore, clock: Arc<dyn Clock>) -> SqliteStore {
-    store.pools.instruments.clock = Some(clock);
-    store
-}
+/// A store that takes instruments. Implemented by the stores of this crate, and for them alone.
+pub trait Instrumented: Raw + Sized {
+    /// The store with `clock` in the place of the database's clock.
+    #[must_use]
+    fn with_clock(self, clock: Arc<dyn Clock>) -> Self;
 
-impl SqliteStore {
     /// The store with `hook` asked at every point.
     #[must_use]
-    pub fn with_hook(mut self, hook: Arc<dyn Hook>) -> Self {
-        self.pools.instruments.hook = Some(hook);
-        self
+    fn hooked(self, hook: Arc<dyn Hook>) -> Self;
+}
+
+/// The store with `clock` in the place of the database's clock.
+#[must_use]
+pub fn with_clock<S: Instrumented>(store: S, clock: Arc<dyn Clock>) -> S {
+    store.with_clock(clock)
+}
+
+impl<D: Database> SqlStore<D> {
+    fn instruments(&mut self) -> &mut crate::instruments::Instruments {
+        let pools: &mut Pools<D> = &mut self.pools;
+        &mut pools.instruments
     }
+}
+
+macro_rules! instrumented {
+    ($(#[$gate:meta] $store:ty),+ $(,)?) => {
+        $(#[$gate]
+        impl Instrumented for $store {
+            fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
+                self.inner.instruments().clock = Some(clock);
+                self
+            }
+
+            fn hooked(mut self, hook: Arc<dyn Hook>) -> Self {
+                self.inner.instruments().hook = Some(hook);
+                self
+            }
+        }
+
+        #[$gate]
+        impl $store {
+            /// The store with `hook` asked at every point.
+            #[must_use]
+            pub fn with_hook(self, hook: Arc<dyn Hook>) -> Self {
+                self.hooked(hook)
+            }
+        }
+
+        #[$gate]
+        impl peek::sealed::Sealed for $store {}
+
+        #[$gate]
+        #[async_trait::async_trait]
+        impl Raw for $store {
+            async fn raw(&self) -> zopnight_core::Result<zopnight_core::testing::peek::Peek> {
+                peek::read(&self.inner.pools).await.map_err(|e| e.into_core("testing.peek"))
+            }
+
+            async fn break_row(
+                &self,
+                job: zopnight_core::domain::JobId,
+                damage: Damage,
+            ) -> zopnight_core::Result<()> {
+                peek::break_row(&self.inner.pools, job, damage).await.map_err(|e| e.into_core("testing.damage"))
+            }
+        })+
+    };
+}
+
+instrumented!(
+    #[cfg(feature = "sqlite")]
+    crate::sqlite::SqliteStore,
+    #[cfg(feature = "mysql")]
+    crate::mysql::MySqlStore,
+    #[cfg(feature = "postgres")]
+    crate::postgres::PostgresStore,
+);
+
+/// A statement by name, as a database gets it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Statement {
+    /// Its name in the store.
+    pub name: &'static str,
+    /// Its text.
+    pub text: &'static str,
+}
+
+/// Every statement of the backend `sqlite`, `mysql` or `postgres`; none of one that is not built in.
+#[must_use]
+pub fn statements(backend: &str) -> Vec<Statement> {
+    let named: Vec<(&'static str, &'static str)> = match backend {
+        #[cfg(feature = "sqlite")]
+        "sqlite" => crate::sqlite::statements(),
+        #[cfg(feature = "mysql")]
+        "mysql" => crate::mysql::statements(),
+        #[cfg(feature = "postgres")]
+        "postgres" => crate::postgres::statements(),
+        _ => Vec::new(),
+    };
+    named.into_iter().map(|(name, text)| Statement { name, text }).collect()
 }

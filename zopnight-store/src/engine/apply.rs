@@ -2,19 +2,20 @@
 
 use zopnight_core::domain::job_state::JobEvent;
 use zopnight_core::domain::{
-    Applied, Committed, ConfigPatch, Deployment, DeploymentOp, Expect, JobStep, LeaseRef, NewDeployment, OrgId, QuotaKind,
-    RevisionChange, RevisionOp, SourcePatch, Stale, Timestamp,
+    Applied, Committed, ConfigPatch, Deployment, DeploymentOp, Expect, JobStep, Lane, LeaseRef, NewDeployment, OrgId,
+    QuotaKind, RevisionChange, RevisionOp, SourcePatch, Stale, Timestamp,
 };
 use zopnight_core::{Error, Result};
 
-use super::finish::{Held, check_kind, judge};
-use super::line::advance;
+use super::finish::{Held, check_kind, judge, line_of};
+use super::line::{self, advance};
 use super::plan::Move;
 use super::{attempts, cancel, check, enqueue, reads, revisions};
+use crate::database::Database;
 use crate::error::StoreError;
 use crate::retry::{End, Work};
 use crate::row::DeploymentRow;
-use crate::sqlite::Session;
+use crate::session::Session;
 
 const OPERATION: &str = "store.apply";
 
@@ -48,10 +49,10 @@ pub(super) fn verdict(answer: Applied) -> StoreError {
     StoreError::Verdict(Box::new(answer))
 }
 
-impl Work for Apply {
+impl<D: Database> Work<D> for Apply {
     type Out = Applied;
 
-    async fn run(&self, s: &mut Session) -> Result<End<Applied>, StoreError> {
+    async fn run(&self, s: &mut Session<D>) -> Result<End<Applied>, StoreError> {
         match write(s, &self.change).await {
             Ok(committed) => Ok(End::Commit(Applied::Committed(committed))),
             Err(StoreError::Verdict(answer)) => Ok(End::RollBack(*answer)),
@@ -60,12 +61,15 @@ impl Work for Apply {
     }
 }
 
-async fn write(s: &mut Session, change: &RevisionChange) -> Result<Committed, StoreError> {
+async fn write<D: Database>(s: &mut Session<D>, change: &RevisionChange) -> Result<Committed, StoreError> {
     remember(s, change).await?;
     if check::touches_slots(change) {
-        s.lock_org(&change.org).await?;
+        s.lock_org(change.org.as_str()).await?;
     }
     let (mut row, is_new) = deployment(s, change).await?;
+    if !D::EXCLUSIVE {
+        lock_jobs(s, change).await?;
+    }
     step(s, change).await?;
     let mut committed = Committed::default();
     let now = s.now().await?;
@@ -96,7 +100,7 @@ async fn write(s: &mut Session, change: &RevisionChange) -> Result<Committed, St
 }
 
 /// The rules over the whole.
-async fn within_bounds(s: &mut Session, change: &RevisionChange) -> Result<(), StoreError> {
+async fn within_bounds<D: Database>(s: &mut Session<D>, change: &RevisionChange) -> Result<(), StoreError> {
     let gone = matches!(change.deployment_op, DeploymentOp::Gone);
     if gone || change.revisions.iter().any(is_create) {
         let unfinished = s.count_unfinished(&change.org, change.deployment).await?;
@@ -117,21 +121,23 @@ async fn within_bounds(s: &mut Session, change: &RevisionChange) -> Result<(), S
 }
 
 /// Step 1: a request that was carried out before is answered as then.
-async fn remember(s: &mut Session, change: &RevisionChange) -> Result<(), StoreError> {
+async fn remember<D: Database>(s: &mut Session<D>, change: &RevisionChange) -> Result<(), StoreError> {
     let Some(request) = &change.idempotency else { return Ok(()) };
+    let mut expired = None;
     if let Some(record) = s.idempotency(&change.org, request.key).await? {
         let expires = record.created_at.plus(s.options().idempotency_ttl);
         if s.now().await? <= expires {
             let same = record.request_digest == request.request_digest;
             return Err(verdict(if same { Applied::Replayed(record) } else { Applied::KeyReused }));
         }
+        expired = Some(record.created_at);
     }
-    s.put_idempotency(&change.org, request, change.deployment, revisions::first_created(change)).await
+    s.put_idempotency(&change.org, request, change.deployment, revisions::first_created(change), expired).await
 }
 
 /// Step 3: the deployment's row, checked against what the change expects.
-async fn deployment(s: &mut Session, change: &RevisionChange) -> Result<(DeploymentRow, bool), StoreError> {
-    let row = s.deployment_row(&change.org, change.deployment).await?;
+async fn deployment<D: Database>(s: &mut Session<D>, change: &RevisionChange) -> Result<(DeploymentRow, bool), StoreError> {
+    let row = s.lock_deployment(&change.org, change.deployment).await?;
     if let DeploymentOp::Create(new) = &change.deployment_op {
         if row.is_some() {
             return Err(repeated(s, change).await?);
@@ -151,7 +157,7 @@ async fn deployment(s: &mut Session, change: &RevisionChange) -> Result<(Deploym
 }
 
 /// A deployment is created twice: the answer to the first time was lost, or the id is not the caller's to give.
-async fn repeated(s: &mut Session, change: &RevisionChange) -> Result<StoreError, StoreError> {
+async fn repeated<D: Database>(s: &mut Session<D>, change: &RevisionChange) -> Result<StoreError, StoreError> {
     if let Some(first) = revisions::first_created(change)
         && let Some(view) = reads::view_of(s, &change.org, first).await?
     {
@@ -160,7 +166,11 @@ async fn repeated(s: &mut Session, change: &RevisionChange) -> Result<StoreError
     Ok(Error::invalid(OPERATION, "the deployment exists").into())
 }
 
-async fn create(s: &mut Session, change: &RevisionChange, new: &NewDeployment) -> Result<DeploymentRow, StoreError> {
+async fn create<D: Database>(
+    s: &mut Session<D>,
+    change: &RevisionChange,
+    new: &NewDeployment,
+) -> Result<DeploymentRow, StoreError> {
     if s.count_deployments(&change.org).await? >= u64::from(s.options().deployments_per_org) {
         return Err(verdict(Applied::Quota(QuotaKind::Deployments)));
     }
@@ -205,9 +215,33 @@ fn stale(d: &Deployment, expect: Expect) -> Option<Stale> {
     expect.config_version.is_some_and(|v| v != d.config_version).then_some(Stale::ConfigVersion)
 }
 
+/// Step 4: the lines in which the change may make a job ready, and then all the jobs it touches, by number.
+async fn lock_jobs<D: Database>(s: &mut Session<D>, change: &RevisionChange) -> Result<(), StoreError> {
+    let org = change.org.as_str();
+    let mut touched = cancel::candidates(s, &change.org, &change.cancel).await?;
+    let mut lines: Vec<(&str, Lane)> = change.jobs.iter().map(enqueue::line).collect();
+    lines.extend(touched.iter().filter(|job| job.serial.is_some()).map(|job| (org, job.lane)));
+    if check::frees_slots(change) {
+        lines.push((org, Lane::Build));
+    }
+    let job = match &change.job {
+        JobStep::None => None,
+        JobStep::Hold(lease) | JobStep::Finish(lease, _) => s.briefs(&[lease.seq]).await?.pop(),
+    };
+    if let (Some(job), JobStep::Finish(_, outcome)) = (&job, &change.job) {
+        lines.extend(line_of(job, outcome));
+    }
+    line::lock(s, lines).await?;
+    touched.extend(job.clone());
+    let mut seqs: Vec<i64> = touched.iter().map(|job| job.seq).collect();
+    seqs.sort_unstable();
+    s.lock_jobs(&seqs).await?;
+    Ok(())
+}
+
 /// Step 5: the lease must be held, on a job of the change's org or the system's; a finished job ends here, so that its keys
 /// are free for the new jobs.
-async fn step(s: &mut Session, change: &RevisionChange) -> Result<(), StoreError> {
+async fn step<D: Database>(s: &mut Session<D>, change: &RevisionChange) -> Result<(), StoreError> {
     let (lease, outcome) = match &change.job {
         JobStep::None => return Ok(()),
         JobStep::Hold(lease) => (*lease, None),
@@ -291,15 +325,15 @@ pub(crate) struct WaitForSlot<'a> {
     pub(crate) lease: LeaseRef,
 }
 
-impl Work for WaitForSlot<'_> {
+impl<D: Database> Work<D> for WaitForSlot<'_> {
     type Out = Waiting;
 
-    async fn run(&self, s: &mut Session) -> Result<End<Waiting>, StoreError> {
-        s.lock_org(self.org).await?;
+    async fn run(&self, s: &mut Session<D>) -> Result<End<Waiting>, StoreError> {
+        s.lock_org(self.org.as_str()).await?;
         if s.open_slots(self.org.as_str()).await? < u64::from(s.options().build_slots_per_org) {
             return Ok(End::RollBack(Waiting::Free));
         }
-        let row = s.briefs(&[self.lease.seq]).await?.pop();
+        let row = s.lock_jobs(&[self.lease.seq]).await?.pop();
         let Held::Yes(job) = judge(row.as_ref(), self.lease) else { return Ok(End::RollBack(Waiting::Lost)) };
         advance(s, &[Move::new(job.clone(), JobEvent::BlockOnSlot)]).await?;
         Ok(End::Commit(Waiting::Blocked))

@@ -3,11 +3,16 @@
 use zopnight_core::domain::{Applied, AttemptId, AttemptOp, NewAttempt, RevisionChange, RevisionId, Stale};
 
 use super::apply::verdict;
+use crate::database::Database;
 use crate::error::StoreError;
-use crate::sqlite::Session;
+use crate::session::Session;
 
 /// Patches and closes, ends those of revisions that left queued and building, then opens; answers how many slots it freed.
-pub(super) async fn write(s: &mut Session, change: &RevisionChange, left: &[RevisionId]) -> Result<u64, StoreError> {
+pub(super) async fn write<D: Database>(
+    s: &mut Session<D>,
+    change: &RevisionChange,
+    left: &[RevisionId],
+) -> Result<u64, StoreError> {
     let of = (&change.org, change.deployment);
     let mut closed = 0_u64;
     // Patches see the attempt as it was before the change, so that one change may record a run and settle it.
@@ -42,7 +47,7 @@ pub(super) async fn write(s: &mut Session, change: &RevisionChange, left: &[Revi
     Ok(closed.saturating_sub(opened))
 }
 
-async fn open(s: &mut Session, change: &RevisionChange, new: &NewAttempt) -> Result<(), StoreError> {
+async fn open<D: Database>(s: &mut Session<D>, change: &RevisionChange, new: &NewAttempt) -> Result<(), StoreError> {
     if !s.awaits_build(&change.org, change.deployment, new.revision).await? {
         return Err(verdict(Applied::Stale(Stale::Revision(new.revision))));
     }

@@ -72,6 +72,13 @@ pub(super) fn suits_deleting(change: &RevisionChange) -> bool {
     op && change.revisions.iter().all(ends) && !change.attempts.iter().any(opens)
 }
 
+/// Whether a build slot may become free: then the org's line of builds is locked.
+pub(super) fn frees_slots(change: &RevisionChange) -> bool {
+    let leaves = |r: &RevisionOp| matches!(r, RevisionOp::Move(m) if m.from.is_before_built() && !m.to.is_before_built());
+    let closes = |a: &AttemptOp| matches!(a, AttemptOp::Close { .. });
+    change.revisions.iter().any(leaves) || change.attempts.iter().any(closes)
+}
+
 /// Whether the org's own count of build slots may change: then its row is locked first.
 pub(super) fn touches_slots(change: &RevisionChange) -> bool {
     let leaves = |r: &RevisionOp| matches!(r, RevisionOp::Move(m) if m.from.is_before_built() && m.to != m.from);

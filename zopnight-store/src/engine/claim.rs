@@ -6,10 +6,11 @@ use zopnight_core::domain::{ClaimRequest, Extended, JobError, Lease, LeaseRef, W
 use zopnight_core::{Error, Result};
 
 use super::plan::error_json;
+use crate::database::Database;
 use crate::error::StoreError;
 use crate::retry::{End, Work};
 use crate::row::{Claimed, lease as read};
-use crate::sqlite::Session;
+use crate::session::Session;
 
 /// How long a job of another release is left alone.
 const FOREIGN: Duration = Duration::from_secs(60);
@@ -42,10 +43,10 @@ impl<'a> Claim<'a> {
     }
 }
 
-impl Work for Claim<'_> {
+impl<D: Database> Work<D> for Claim<'_> {
     type Out = Vec<Lease>;
 
-    async fn run(&self, s: &mut Session) -> Result<End<Vec<Lease>>, StoreError> {
+    async fn run(&self, s: &mut Session<D>) -> Result<End<Vec<Lease>>, StoreError> {
         let mut leases = Vec::new();
         for want in &self.lanes {
             let mut line = Vec::new();
@@ -53,9 +54,9 @@ impl Work for Claim<'_> {
                 let (seq, place, claimed) = read(&row, self.request.lease)?;
                 match claimed {
                     Claimed::Lease(lease) => line.push(((place, seq), *lease)),
-                    Claimed::Foreign => {
+                    Claimed::Foreign { org, regains } => {
                         tracing::warn!(seq, "a job of a kind or version unknown here is left to another release");
-                        s.put_back(seq, FOREIGN).await?;
+                        s.put_back(&org, regains.as_deref(), seq, FOREIGN).await?;
                     }
                     Claimed::Corrupt(error) => {
                         tracing::error!(seq, error = %error, "a job that cannot be read is parked");
@@ -85,10 +86,10 @@ impl<'a> Extend<'a> {
     }
 }
 
-impl Work for Extend<'_> {
+impl<D: Database> Work<D> for Extend<'_> {
     type Out = Vec<Extended>;
 
-    async fn run(&self, s: &mut Session) -> Result<End<Vec<Extended>>, StoreError> {
+    async fn run(&self, s: &mut Session<D>) -> Result<End<Vec<Extended>>, StoreError> {
         let held = s.extend(self.leases, self.lease).await?;
         let answer = |lease: &LeaseRef| {
             let row = held.iter().find(|p| p.seq == lease.seq && p.hand_out == lease.fence.hand_out());

@@ -6,10 +6,12 @@ use std::time::Duration;
 use zopnight_core::domain::{Enqueued, JobId, JobState, Lane, NewJob};
 use zopnight_core::{Error, Result};
 
+use super::line as lines_of;
 use super::plan::{JobInsert, org_of};
+use crate::database::Database;
 use crate::error::StoreError;
 use crate::retry::{End, Work};
-use crate::sqlite::Session;
+use crate::session::Session;
 
 const MAX_JOBS: usize = 500;
 const MAX_BYTES: usize = 4 << 20;
@@ -42,10 +44,10 @@ impl Enqueue {
     }
 }
 
-impl Work for Enqueue {
+impl<D: Database> Work<D> for Enqueue {
     type Out = Vec<Enqueued>;
 
-    async fn run(&self, s: &mut Session) -> Result<End<Self::Out>, StoreError> {
+    async fn run(&self, s: &mut Session<D>) -> Result<End<Self::Out>, StoreError> {
         Ok(End::Commit(store(s, &self.jobs).await?))
     }
 }
@@ -60,9 +62,12 @@ enum Fate {
 }
 
 /// Stores `jobs` in their order. They were checked.
-pub(super) async fn store(s: &mut Session, jobs: &[NewJob]) -> Result<Vec<Enqueued>, StoreError> {
+pub(super) async fn store<D: Database>(s: &mut Session<D>, jobs: &[NewJob]) -> Result<Vec<Enqueued>, StoreError> {
     if jobs.is_empty() {
         return Ok(Vec::new());
+    }
+    if !D::EXCLUSIVE && jobs.iter().any(|job| job.dedupe.is_some() || job.serial.is_some()) {
+        lines_of::lock(s, jobs.iter().map(line)).await?;
     }
     let fates = fates(s, jobs).await?;
     let mut lines: BTreeMap<(&str, Lane), i64> = BTreeMap::new();
@@ -107,7 +112,7 @@ pub(super) async fn store(s: &mut Session, jobs: &[NewJob]) -> Result<Vec<Enqueu
     Ok(answers)
 }
 
-fn line(job: &NewJob) -> (&str, Lane) {
+pub(super) fn line(job: &NewJob) -> (&str, Lane) {
     (org_of(&job.scope), job.kind.lane())
 }
 
@@ -117,7 +122,7 @@ enum Survivor {
     New { index: usize },
 }
 
-async fn fates(s: &mut Session, jobs: &[NewJob]) -> Result<Vec<Fate>, StoreError> {
+async fn fates<D: Database>(s: &mut Session<D>, jobs: &[NewJob]) -> Result<Vec<Fate>, StoreError> {
     let ids: Vec<JobId> = jobs.iter().map(|j| j.id).collect();
     let mut known: HashSet<JobId> = s.present(&ids).await?;
     let dedupe: Vec<Key<'_>> = jobs.iter().filter_map(dedupe_key).collect();

@@ -3,36 +3,39 @@
 use std::collections::HashSet;
 
 use zopnight_core::domain::job_state::JobEvent;
-use zopnight_core::domain::{Finish, Finished, JobId, JobState, LeaseRef, Outcome, Scope};
+use zopnight_core::domain::{Finish, Finished, JobId, JobState, Lane, LeaseRef, Outcome, Scope};
 use zopnight_core::{Error, Result};
 
-use super::line::{advance, pass_on};
+use super::line::{self, advance, pass_on};
 use super::plan::{Move, org_of};
+use crate::database::{Database, Pools};
 use crate::error::StoreError;
-use crate::retry::{End, Work};
+use crate::retry::{End, Work, write};
 use crate::row::JobBrief;
-use crate::sqlite::Session;
+use crate::session::Session;
 
+const OPERATION: &str = "queue.finish";
 const MAX_ITEMS: usize = 100;
 
-/// Ends up to 100 leases.
-#[derive(Debug)]
-pub(crate) struct FinishAll {
-    items: Vec<Finish>,
-}
-
-impl FinishAll {
-    pub(crate) fn new(items: Vec<Finish>) -> Result<Self> {
-        if items.len() > MAX_ITEMS {
-            return Err(Error::invalid("queue.finish", "at most 100 items at once"));
+/// Ends up to 100 leases. Where transactions do not exclude each other, those that are done and hold no serial key go
+/// first, by one statement of their own: nothing else need be locked for them.
+pub(crate) async fn finish<D: Database>(pools: &Pools<D>, items: Vec<Finish>) -> Result<Vec<Finished>> {
+    if items.len() > MAX_ITEMS {
+        return Err(Error::invalid(OPERATION, "at most 100 items at once"));
+    }
+    items.iter().try_for_each(|item| check(&item.outcome))?;
+    let mut work = FinishAll { items, ended: HashSet::new() };
+    if work.items.is_empty() {
+        return Ok(Vec::new());
+    }
+    let done = work.done();
+    if !D::EXCLUSIVE && !done.is_empty() {
+        work.ended = write(pools, OPERATION, &FinishDone { leases: done }).await?;
+        if work.ended.len() == work.items.len() {
+            return Ok(vec![Finished::Accepted; work.items.len()]);
         }
-        items.iter().try_for_each(|item| check(&item.outcome))?;
-        Ok(Self { items })
     }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.items.is_empty()
-    }
+    write(pools, OPERATION, &work).await
 }
 
 /// Checks the bounds of an outcome.
@@ -44,31 +47,58 @@ pub(super) fn check(outcome: &Outcome) -> Result<()> {
         _ => return Ok(()),
     };
     if after > NewJob::MAX_DELAY {
-        return Err(Error::invalid("queue.finish", "a pause must be at most 30 days"));
+        return Err(Error::invalid(OPERATION, "a pause must be at most 30 days"));
     }
     match payload.map(JobPayload::to_json).transpose()? {
         Some(json) if json.len() > JobPayload::MAX_BYTES => {
-            Err(Error::invalid("queue.finish", "payload must be at most 16,384 bytes"))
+            Err(Error::invalid(OPERATION, "payload must be at most 16,384 bytes"))
         }
         _ => Ok(()),
     }
 }
 
-impl Work for FinishAll {
+/// Ends what is done and holds no serial key.
+#[derive(Debug)]
+struct FinishDone {
+    leases: Vec<LeaseRef>,
+}
+
+impl<D: Database> Work<D> for FinishDone {
+    type Out = HashSet<LeaseRef>;
+
+    async fn run(&self, s: &mut Session<D>) -> Result<End<Self::Out>, StoreError> {
+        let rows = s.finish_done(&self.leases).await?;
+        Ok(End::Commit(rows.into_iter().map(|(lease, ..)| lease).collect()))
+    }
+}
+
+#[derive(Debug)]
+struct FinishAll {
+    items: Vec<Finish>,
+    /// What an earlier transaction of this call ended.
+    ended: HashSet<LeaseRef>,
+}
+
+impl FinishAll {
+    fn done(&self) -> Vec<LeaseRef> {
+        self.items.iter().filter(|f| matches!(f.outcome, Outcome::Done)).map(|f| f.lease).collect()
+    }
+}
+
+impl<D: Database> Work<D> for FinishAll {
     type Out = Vec<Finished>;
 
-    async fn run(&self, s: &mut Session) -> Result<End<Vec<Finished>>, StoreError> {
-        let is_done = |f: &&Finish| matches!(f.outcome, Outcome::Done);
-        let done: Vec<LeaseRef> = self.items.iter().filter(is_done).map(|f| f.lease).collect();
-        let mut ended: HashSet<LeaseRef> = HashSet::new();
-        if !done.is_empty() {
+    async fn run(&self, s: &mut Session<D>) -> Result<End<Vec<Finished>>, StoreError> {
+        let mut ended = self.ended.clone();
+        let done = self.done();
+        if D::EXCLUSIVE && !done.is_empty() {
             let rows = s.finish_done(&done).await?;
             ended = rows.iter().map(|(lease, ..)| *lease).collect();
             let keys: Vec<(&str, &str)> = rows.iter().filter_map(|(_, org, key)| Some((&**org, key.as_deref()?))).collect();
             pass_on(s, &keys).await?;
         }
-        let rest: Vec<i64> = self.items.iter().filter(|f| !ended.contains(&f.lease)).map(|f| f.lease.seq).collect();
-        let rows = if rest.is_empty() { Vec::new() } else { s.briefs(&rest).await? };
+        let rest: Vec<&Finish> = self.items.iter().filter(|f| !ended.contains(&f.lease)).collect();
+        let rows = held(s, &rest).await?;
         let mut moves: Vec<Move> = Vec::new();
         let mut answers = Vec::with_capacity(self.items.len());
         for item in &self.items {
@@ -88,6 +118,25 @@ impl Work for FinishAll {
         advance(s, &moves).await?;
         Ok(End::Commit(answers))
     }
+}
+
+/// The jobs of `items`, held in their state, after the lines that their ends move.
+async fn held<D: Database>(s: &mut Session<D>, items: &[&Finish]) -> Result<Vec<JobBrief>, StoreError> {
+    let seqs: Vec<i64> = items.iter().map(|f| f.lease.seq).collect();
+    let rows = s.briefs(&seqs).await?;
+    if D::EXCLUSIVE {
+        return Ok(rows);
+    }
+    let of = |f: &&Finish| line_of(rows.iter().find(|r| r.seq == f.lease.seq)?, &f.outcome);
+    line::lock(s, items.iter().filter_map(of)).await?;
+    s.lock_jobs(&seqs).await
+}
+
+/// The line that the end of a job moves: it becomes ready there, or its serial key goes on.
+pub(super) fn line_of<'j>(job: &'j JobBrief, outcome: &Outcome) -> Option<(&'j str, Lane)> {
+    let to = Move::new(job.clone(), JobEvent::Finish(outcome.clone())).decide()?.state;
+    let moves = to == JobState::Ready || (job.serial.is_some() && to.is_ended());
+    moves.then_some((job.org.as_str(), job.lane))
 }
 
 /// How a lease stands.
@@ -112,12 +161,16 @@ pub(super) fn judge(row: Option<&JobBrief>, lease: LeaseRef) -> Held<'_> {
 }
 
 /// A new payload must be of the job's own kind.
-pub(super) async fn check_kind(s: &mut Session, job: &JobBrief, outcome: &Outcome) -> Result<(), StoreError> {
+pub(super) async fn check_kind<D: Database>(
+    s: &mut Session<D>,
+    job: &JobBrief,
+    outcome: &Outcome,
+) -> Result<(), StoreError> {
     let Outcome::Snooze { payload: Some(payload), .. } = outcome else { return Ok(()) };
     if s.kind_of(job.seq).await?.as_deref() == Some(payload.kind().as_str()) {
         return Ok(());
     }
-    Err(Error::invalid("queue.finish", "the payload is of another kind").into())
+    Err(Error::invalid(OPERATION, "the payload is of another kind").into())
 }
 
 /// Makes a parked job ready again.
@@ -127,17 +180,19 @@ pub(crate) struct Revive<'a> {
     pub(crate) job: JobId,
 }
 
-impl Work for Revive<'_> {
+impl<D: Database> Work<D> for Revive<'_> {
     type Out = ();
 
-    async fn run(&self, s: &mut Session) -> Result<End<()>, StoreError> {
+    async fn run(&self, s: &mut Session<D>) -> Result<End<()>, StoreError> {
         let org = org_of(self.scope);
-        let Some((job, dedupe)) = s.parked_job(org, self.job).await? else {
-            return Err(Error::not_found("queue.revive", "job_not_found", "no such parked job").into());
-        };
+        let not_found = || Error::not_found("queue.revive", "job_not_found", "no such parked job");
+        let job = s.parked_job(org, self.job).await?.ok_or_else(not_found)?;
+        s.lock_line(org, job.lane).await?;
+        let job = s.lock_jobs(&[job.seq]).await?.pop().filter(|job| job.state == JobState::Parked);
+        let job = job.ok_or_else(not_found)?;
         let taken = Error::conflict("queue.revive", "key_taken", "a live job has its key");
-        if let Some(key) = dedupe
-            && !s.survivors(&[(org, &key)]).await?.is_empty()
+        if let Some(key) = &job.dedupe
+            && !s.survivors(&[(org, key)]).await?.is_empty()
         {
             return Err(taken.into());
         }

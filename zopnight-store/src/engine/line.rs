@@ -1,15 +1,29 @@
 //! Steps of jobs: turns for those that become ready, the serial key of those that end for the next.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use zopnight_core::domain::job_state::JobEvent;
+use zopnight_core::domain::{JobState, Lane};
 
 use super::plan::Move;
+use crate::database::Database;
 use crate::error::StoreError;
-use crate::sqlite::Session;
+use crate::session::Session;
+
+/// Locks lines, in the order in which every transaction takes them.
+pub(super) async fn lock<D: Database>(
+    s: &mut Session<D>,
+    lines: impl IntoIterator<Item = (&str, Lane)> + Send,
+) -> Result<(), StoreError> {
+    let lines: BTreeSet<(&str, Lane)> = lines.into_iter().collect();
+    for (org, lane) in lines {
+        s.lock_line(org, lane).await?;
+    }
+    Ok(())
+}
 
 /// Carries out `moves` in their order; answers how many rows moved. A freed serial key goes on in the same transaction.
-pub(super) async fn advance(s: &mut Session, moves: &[Move]) -> Result<u64, StoreError> {
+pub(super) async fn advance<D: Database>(s: &mut Session<D>, moves: &[Move]) -> Result<u64, StoreError> {
     let moved = write(s, moves).await?;
     let mut freed: Vec<(&str, &str)> = Vec::new();
     for m in moves {
@@ -25,7 +39,7 @@ pub(super) async fn advance(s: &mut Session, moves: &[Move]) -> Result<u64, Stor
 }
 
 /// Gives serial keys without a holder to the oldest job that waits for each; answers how many became ready.
-pub(super) async fn pass_on(s: &mut Session, keys: &[(&str, &str)]) -> Result<u64, StoreError> {
+pub(super) async fn pass_on<D: Database>(s: &mut Session<D>, keys: &[(&str, &str)]) -> Result<u64, StoreError> {
     let mut next = Vec::new();
     for (org, key) in keys {
         next.extend(s.next_of_key(org, key).await?.map(|job| Move::new(job, JobEvent::Unblock)));
@@ -33,7 +47,7 @@ pub(super) async fn pass_on(s: &mut Session, keys: &[(&str, &str)]) -> Result<u6
     write(s, &next).await
 }
 
-async fn write(s: &mut Session, moves: &[Move]) -> Result<u64, StoreError> {
+async fn write<D: Database>(s: &mut Session<D>, moves: &[Move]) -> Result<u64, StoreError> {
     if moves.is_empty() {
         return Ok(0);
     }
@@ -57,10 +71,10 @@ async fn write(s: &mut Session, moves: &[Move]) -> Result<u64, StoreError> {
             }
             None => 0,
         };
-        if to.state == zopnight_core::domain::JobState::Delayed {
+        if to.state == JobState::Delayed {
             s.wakes();
         }
         steps.push(m.step(to, turn, now)?);
     }
-    s.step_jobs(&steps).await
+    s.step_jobs(steps).await
 }

@@ -5,20 +5,21 @@ use zopnight_core::Result;
 use zopnight_core::domain::job_state::JobEvent;
 use zopnight_core::domain::{Budget, JobError, Lane, Maintained};
 
-use super::line::{advance, pass_on};
+use super::line::{self, advance, pass_on};
 use super::plan::{Move, error_json};
 use super::purge::purge;
+use crate::database::{Database, Pools};
 use crate::error::StoreError;
 use crate::retry::{End, Work, write};
 use crate::row::JobBrief;
-use crate::sqlite::{Pools, Session};
+use crate::session::Session;
 
 const OPERATION: &str = "queue.maintain";
 const PROMOTE: u32 = 500;
 const TAKE_BACK: u32 = 200;
 
 /// Does what is due within the budget's time; each batch is a transaction of its own.
-pub(crate) async fn maintain(pools: &Pools, budget: &Budget) -> Result<Maintained> {
+pub(crate) async fn maintain<D: Database>(pools: &Pools<D>, budget: &Budget) -> Result<Maintained> {
     let until = Instant::now().checked_add(budget.time);
     let in_time = || until.is_none_or(|until| Instant::now() < until);
     let mut did = Maintained::default();
@@ -37,7 +38,7 @@ pub(crate) async fn maintain(pools: &Pools, budget: &Budget) -> Result<Maintaine
         }
     }
     if work.blocked && in_time() {
-        did.mended = write(pools, OPERATION, &Mend).await?;
+        did.mended = mend(pools).await?;
     }
     if budget.purge && in_time() {
         did.purged = purge(pools, &in_time).await?;
@@ -50,7 +51,7 @@ pub(crate) async fn maintain(pools: &Pools, budget: &Budget) -> Result<Maintaine
     Ok(did)
 }
 
-async fn promote(pools: &Pools, lane: Lane, in_time: &(dyn Fn() -> bool + Sync)) -> Result<u64> {
+async fn promote<D: Database>(pools: &Pools<D>, lane: Lane, in_time: &(dyn Fn() -> bool + Sync)) -> Result<u64> {
     let mut promoted = 0_u64;
     while in_time() {
         let batch = match write(pools, OPERATION, &Promote { lane, only: None }).await {
@@ -67,7 +68,7 @@ async fn promote(pools: &Pools, lane: Lane, in_time: &(dyn Fn() -> bool + Sync))
 }
 
 /// A batch failed: each row by itself, so that one bad row holds up no other. The bad one is parked.
-async fn one_by_one(pools: &Pools, lane: Lane) -> Result<u64> {
+async fn one_by_one<D: Database>(pools: &Pools<D>, lane: Lane) -> Result<u64> {
     let mut reader = pools.read(OPERATION).await.map_err(|e| e.into_core(OPERATION))?;
     let due = reader.due_seqs(lane, PROMOTE).await.map_err(|e| e.into_core(OPERATION))?;
     drop(reader);
@@ -91,13 +92,19 @@ struct Promote {
     only: Option<i64>,
 }
 
-impl Work for Promote {
+impl<D: Database> Work<D> for Promote {
     type Out = u64;
 
-    async fn run(&self, s: &mut Session) -> Result<End<u64>, StoreError> {
+    async fn run(&self, s: &mut Session<D>) -> Result<End<u64>, StoreError> {
         let due = match self.only {
             None => s.due(self.lane, PROMOTE).await?,
             Some(seq) => s.due_one(self.lane, seq).await?,
+        };
+        let due = if D::EXCLUSIVE || due.is_empty() {
+            due
+        } else {
+            line::lock(s, due.iter().map(|job| (job.org.as_str(), job.lane))).await?;
+            s.still_due(&seqs_of(&due)).await?
         };
         let moves: Vec<Move> = due.into_iter().map(|job| Move::new(job, JobEvent::Promote)).collect();
         Ok(End::Commit(advance(s, &moves).await?))
@@ -108,10 +115,10 @@ struct ParkDelayed {
     seq: i64,
 }
 
-impl Work for ParkDelayed {
+impl<D: Database> Work<D> for ParkDelayed {
     type Out = ();
 
-    async fn run(&self, s: &mut Session) -> Result<End<()>, StoreError> {
+    async fn run(&self, s: &mut Session<D>) -> Result<End<()>, StoreError> {
         let error = error_json(&JobError::new("store_corrupt", "the job's row cannot be promoted"))?;
         s.park_delayed(self.seq, &error).await?;
         Ok(End::Commit(()))
@@ -123,13 +130,19 @@ struct TakeBack {
     after: i64,
 }
 
-impl Work for TakeBack {
+impl<D: Database> Work<D> for TakeBack {
     type Out = (u64, Option<i64>);
 
-    async fn run(&self, s: &mut Session) -> Result<End<Self::Out>, StoreError> {
+    async fn run(&self, s: &mut Session<D>) -> Result<End<Self::Out>, StoreError> {
         let expired = s.expired(self.after, TAKE_BACK).await?;
         let full = u32::try_from(expired.len()).is_ok_and(|n| n >= TAKE_BACK);
         let next = expired.last().map(|job| job.seq).filter(|_| full);
+        let expired = if D::EXCLUSIVE || expired.is_empty() {
+            expired
+        } else {
+            line::lock(s, expired.iter().map(|job| (job.org.as_str(), job.lane))).await?;
+            s.still_expired(&seqs_of(&expired)).await?
+        };
         let take = |job: JobBrief| {
             let cancel = job.cancel_asked;
             Move::new(job, JobEvent::TakeBack { cancel })
@@ -139,30 +152,60 @@ impl Work for TakeBack {
     }
 }
 
+/// Numbers in the order in which rows are locked.
+fn seqs_of(jobs: &[JobBrief]) -> Vec<i64> {
+    let mut seqs: Vec<i64> = jobs.iter().map(|job| job.seq).collect();
+    seqs.sort_unstable();
+    seqs
+}
+
 /// Unblocks what has no reason to be blocked. Freed slots and keys wake their next job in the commit that frees them, so
 /// there is something to do only where a woken build job ended without asking for its slot, or after a defect.
-struct Mend;
+async fn mend<D: Database>(pools: &Pools<D>) -> Result<u64> {
+    let mut mended = write(pools, OPERATION, &MendKeys).await?;
+    let mut reader = pools.read(OPERATION).await.map_err(|e| e.into_core(OPERATION))?;
+    let orgs = reader.slot_lines().await.map_err(|e| e.into_core(OPERATION))?;
+    drop(reader);
+    for org in orgs {
+        mended = mended.saturating_add(write(pools, OPERATION, &MendSlots { org: &org }).await?);
+    }
+    if mended > 0 {
+        tracing::warn!(mended, "blocked jobs without a reason were unblocked");
+    }
+    Ok(mended)
+}
 
-impl Work for Mend {
+struct MendKeys;
+
+impl<D: Database> Work<D> for MendKeys {
     type Out = u64;
 
-    async fn run(&self, s: &mut Session) -> Result<End<u64>, StoreError> {
+    async fn run(&self, s: &mut Session<D>) -> Result<End<u64>, StoreError> {
         let orphans = s.orphans().await?;
-        let keys: Vec<(&str, &str)> = orphans.iter().map(|(org, key)| (org.as_str(), key.as_str())).collect();
-        let mut mended = pass_on(s, &keys).await?;
-        for org in s.slot_lines().await? {
-            let open = i64::try_from(s.open_slots(&org).await?).unwrap_or(i64::MAX);
-            let taken = open.saturating_add(s.on_the_way(&org).await?);
-            let free = i64::from(s.options().build_slots_per_org).saturating_sub(taken);
-            if free > 0 {
-                let waiting = s.waiting_for_slot(&org, free).await?;
-                let moves: Vec<Move> = waiting.into_iter().map(|job| Move::new(job, JobEvent::Unblock)).collect();
-                mended = mended.saturating_add(advance(s, &moves).await?);
-            }
+        line::lock(s, orphans.iter().map(|(org, lane, _)| (org.as_str(), *lane))).await?;
+        let keys: Vec<(&str, &str)> = orphans.iter().map(|(org, _, key)| (org.as_str(), key.as_str())).collect();
+        Ok(End::Commit(pass_on(s, &keys).await?))
+    }
+}
+
+struct MendSlots<'a> {
+    org: &'a str,
+}
+
+impl<D: Database> Work<D> for MendSlots<'_> {
+    type Out = u64;
+
+    async fn run(&self, s: &mut Session<D>) -> Result<End<u64>, StoreError> {
+        s.lock_org(self.org).await?;
+        s.lock_line(self.org, Lane::Build).await?;
+        let open = i64::try_from(s.open_slots(self.org).await?).unwrap_or(i64::MAX);
+        let taken = open.saturating_add(s.on_the_way(self.org).await?);
+        let free = i64::from(s.options().build_slots_per_org).saturating_sub(taken);
+        if free <= 0 {
+            return Ok(End::RollBack(0));
         }
-        if mended > 0 {
-            tracing::warn!(mended, "blocked jobs without a reason were unblocked");
-        }
-        Ok(End::Commit(mended))
+        let waiting = s.waiting_for_slot(self.org, free).await?;
+        let moves: Vec<Move> = waiting.into_iter().map(|job| Move::new(job, JobEvent::Unblock)).collect();
+        Ok(End::Commit(advance(s, &moves).await?))
     }
 }

@@ -17,7 +17,7 @@ mod revisions;
 pub(crate) use apply::{Apply, WaitForSlot, Waiting};
 pub(crate) use claim::{Claim, Extend};
 pub(crate) use enqueue::Enqueue;
-pub(crate) use finish::{FinishAll, Revive};
+pub(crate) use finish::{Revive, finish};
 pub(crate) use maintain::maintain;
 pub(crate) use reads::{
     attempts_of, deployment_page, deployment_view, event_page, revision_page, revision_view, unfinished,

@@ -71,10 +71,10 @@ impl<'a> JobInsert<'a> {
 /// An UPDATE of one row: absolute values, guarded by the state and the fence they were decided on.
 #[derive(Debug, Serialize)]
 pub(crate) struct Step {
-    seq: i64,
-    from: &'static str,
+    pub(crate) seq: i64,
+    old: &'static str,
     was: u32,
-    to: &'static str,
+    new: &'static str,
     place: i64,
     fence: u32,
     failures: u32,
@@ -85,8 +85,10 @@ pub(crate) struct Step {
     payload: Option<String>,
     error: Option<String>,
     revived: bool,
+    pub(crate) drops_key: bool,
+    /// The org and the dedupe key that a job regains as it comes back from its lease.
     #[serde(skip)]
-    pub(crate) alone: bool,
+    pub(crate) regains: Option<(String, String)>,
 }
 
 /// A job and what happens to it.
@@ -126,11 +128,12 @@ impl Move {
             JobEvent::Finish(Outcome::Retry { error, .. } | Outcome::Park { error }) => (None, Some(error_json(error)?)),
             _ => (None, None),
         };
+        let comes_back = self.job.state == JobState::Leased && self.job.until_started && !state.is_ended();
         Ok(Step {
             seq: self.job.seq,
-            from: self.job.state.as_str(),
+            old: self.job.state.as_str(),
             was: self.job.counters.fence,
-            to: state.as_str(),
+            new: state.as_str(),
             place,
             fence,
             failures,
@@ -141,7 +144,8 @@ impl Move {
             payload,
             error,
             revived: matches!(self.event, JobEvent::Revive),
-            alone: self.job.state == JobState::Leased && self.job.until_started && !state.is_ended(),
+            drops_key: false,
+            regains: self.job.dedupe.clone().filter(|_| comes_back).map(|key| (self.job.org.clone(), key)),
         })
     }
 

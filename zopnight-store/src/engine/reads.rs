@@ -8,8 +8,9 @@ use zopnight_core::domain::{
 };
 use zopnight_core::{Error, Result};
 
+use crate::database::Database;
 use crate::error::StoreError;
-use crate::sqlite::Session;
+use crate::session::Session;
 
 type Read<T> = Result<T, StoreError>;
 
@@ -26,7 +27,11 @@ fn check(operation: &'static str, page: PageRequest) -> Result<()> {
 }
 
 /// Adds the open attempt of each revision, else its last.
-async fn with_attempts(s: &mut Session, org: &OrgId, mut views: Vec<RevisionView>) -> Read<Vec<RevisionView>> {
+async fn with_attempts<D: Database>(
+    s: &mut Session<D>,
+    org: &OrgId,
+    mut views: Vec<RevisionView>,
+) -> Read<Vec<RevisionView>> {
     let ids: Vec<RevisionId> = views.iter().map(|v| v.revision.id).collect();
     if ids.is_empty() {
         return Ok(views);
@@ -45,13 +50,13 @@ async fn with_attempts(s: &mut Session, org: &OrgId, mut views: Vec<RevisionView
 }
 
 /// A revision of an org, of whatever deployment.
-pub(super) async fn view_of(s: &mut Session, org: &OrgId, id: RevisionId) -> Read<Option<RevisionView>> {
+pub(super) async fn view_of<D: Database>(s: &mut Session<D>, org: &OrgId, id: RevisionId) -> Read<Option<RevisionView>> {
     let views = s.revisions_by_id(org, &[id]).await?;
     Ok(with_attempts(s, org, views).await?.pop())
 }
 
-pub(crate) async fn revision_view(
-    s: &mut Session,
+pub(crate) async fn revision_view<D: Database>(
+    s: &mut Session<D>,
     org: &OrgId,
     deployment: DeploymentId,
     id: RevisionId,
@@ -61,7 +66,11 @@ pub(crate) async fn revision_view(
     Ok(view.ok_or_else(|| Error::not_found("store.revision", "revision_not_found", "no such revision"))?)
 }
 
-async fn with_revisions(s: &mut Session, org: &OrgId, deployments: Vec<Deployment>) -> Read<Vec<DeploymentView>> {
+async fn with_revisions<D: Database>(
+    s: &mut Session<D>,
+    org: &OrgId,
+    deployments: Vec<Deployment>,
+) -> Read<Vec<DeploymentView>> {
     let of = |d: &Deployment| [Some(d.newest_revision), d.current_revision].into_iter().flatten();
     let ids: Vec<RevisionId> = deployments.iter().flat_map(of).collect();
     let rows = s.revisions_by_id(org, &ids).await?;
@@ -80,22 +89,26 @@ async fn with_revisions(s: &mut Session, org: &OrgId, deployments: Vec<Deploymen
         .collect()
 }
 
-pub(crate) async fn deployment_view(s: &mut Session, org: &OrgId, id: DeploymentId) -> Read<DeploymentView> {
+pub(crate) async fn deployment_view<D: Database>(s: &mut Session<D>, org: &OrgId, id: DeploymentId) -> Read<DeploymentView> {
     let row = s.deployment_row(org, id).await?.filter(|r| r.deleted_at.is_none());
     let found = row.map(|r| r.deployment).into_iter().collect();
     let view = with_revisions(s, org, found).await?.pop();
     Ok(view.ok_or_else(|| no_deployment("store.deployment"))?)
 }
 
-pub(crate) async fn deployment_page(s: &mut Session, org: &OrgId, query: &DeploymentQuery) -> Read<Page<DeploymentView>> {
+pub(crate) async fn deployment_page<D: Database>(
+    s: &mut Session<D>,
+    org: &OrgId,
+    query: &DeploymentQuery,
+) -> Read<Page<DeploymentView>> {
     check("store.deployments", query.page)?;
     let (rows, total) = s.list_deployments(org, query).await?;
     let items = with_revisions(s, org, rows.into_iter().map(|r| r.deployment).collect()).await?;
     Ok(Page { items, total: Some(total) })
 }
 
-pub(crate) async fn revision_page(
-    s: &mut Session,
+pub(crate) async fn revision_page<D: Database>(
+    s: &mut Session<D>,
     org: &OrgId,
     deployment: DeploymentId,
     query: &RevisionQuery,
@@ -111,7 +124,11 @@ pub(crate) async fn revision_page(
     Ok(Page { items: with_attempts(s, org, views).await?, total: Some(total) })
 }
 
-pub(crate) async fn unfinished(s: &mut Session, org: &OrgId, deployment: DeploymentId) -> Read<Vec<RevisionView>> {
+pub(crate) async fn unfinished<D: Database>(
+    s: &mut Session<D>,
+    org: &OrgId,
+    deployment: DeploymentId,
+) -> Read<Vec<RevisionView>> {
     let live = s.counts(org, deployment).await?;
     live.ok_or_else(|| no_deployment("store.unfinished"))?;
     let limit = s.options().unfinished_per_deployment;
@@ -119,12 +136,16 @@ pub(crate) async fn unfinished(s: &mut Session, org: &OrgId, deployment: Deploym
     with_attempts(s, org, views).await
 }
 
-pub(crate) async fn attempts_of(s: &mut Session, org: &OrgId, revision: RevisionId) -> Read<Vec<BuildAttempt>> {
+pub(crate) async fn attempts_of<D: Database>(
+    s: &mut Session<D>,
+    org: &OrgId,
+    revision: RevisionId,
+) -> Read<Vec<BuildAttempt>> {
     s.attempts(org, &[revision]).await
 }
 
-pub(crate) async fn event_page(
-    s: &mut Session,
+pub(crate) async fn event_page<D: Database>(
+    s: &mut Session<D>,
     org: &OrgId,
     deployment: DeploymentId,
     query: &EventQuery,

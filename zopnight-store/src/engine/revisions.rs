@@ -9,9 +9,10 @@ use zopnight_core::domain::{
 
 use super::apply::{is_create, verdict};
 use super::reads;
+use crate::database::Database;
 use crate::error::StoreError;
 use crate::row::DeploymentRow;
-use crate::sqlite::{EventInsert, Session, json};
+use crate::session::{EventInsert, Session, json};
 
 /// Events kept of one revision, but for those of the change that ends it.
 const MAX_EVENTS: i64 = 500;
@@ -25,8 +26,8 @@ pub(super) fn first_created(change: &RevisionChange) -> Option<RevisionId> {
 }
 
 /// Creates and moves; answers the revisions that left queued and building.
-pub(super) async fn write(
-    s: &mut Session,
+pub(super) async fn write<D: Database>(
+    s: &mut Session<D>,
     change: &RevisionChange,
     row: &mut DeploymentRow,
     committed: &mut Committed,
@@ -51,8 +52,8 @@ pub(super) async fn write(
     Ok(left)
 }
 
-async fn create(
-    s: &mut Session,
+async fn create<D: Database>(
+    s: &mut Session<D>,
     change: &RevisionChange,
     row: &mut DeploymentRow,
     new: &NewRevision,
@@ -75,7 +76,7 @@ async fn create(
     Ok((new.id, RevisionNumber::new(number)?))
 }
 
-async fn step(s: &mut Session, change: &RevisionChange, m: &RevisionMove) -> Result<u32, StoreError> {
+async fn step<D: Database>(s: &mut Session<D>, change: &RevisionChange, m: &RevisionMove) -> Result<u32, StoreError> {
     let stale = || verdict(Applied::Stale(Stale::Revision(m.id)));
     let snapshot = match &m.patch.runtime {
         None => None,
@@ -89,8 +90,8 @@ async fn step(s: &mut Session, change: &RevisionChange, m: &RevisionMove) -> Res
 }
 
 /// Numbers the events and appends them.
-pub(super) async fn tell(
-    s: &mut Session,
+pub(super) async fn tell<D: Database>(
+    s: &mut Session<D>,
     change: &RevisionChange,
     row: &mut DeploymentRow,
     committed: &mut Committed,
@@ -124,7 +125,7 @@ pub(super) async fn tell(
 }
 
 /// How many more events each revision may have, where that is bounded. Counts what will be appended.
-async fn room(s: &mut Session, change: &RevisionChange) -> Result<BTreeMap<RevisionId, i64>, StoreError> {
+async fn room<D: Database>(s: &mut Session<D>, change: &RevisionChange) -> Result<BTreeMap<RevisionId, i64>, StoreError> {
     let is_new = |id| change.revisions.iter().any(|op| is_create(op) && matches!(op, RevisionOp::Create(n) if n.id == id));
     let ends = |id| change.revisions.iter().any(|op| matches!(op, RevisionOp::Move(m) if m.id == id && m.to.is_terminal()));
     let mut wanted: BTreeMap<RevisionId, i64> = BTreeMap::new();

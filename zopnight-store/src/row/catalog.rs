@@ -1,7 +1,6 @@
 //! Rows of the catalog.
 
 use serde::{Deserialize, Serialize};
-use sqlx::sqlite::SqliteRow;
 use uuid::Uuid;
 use zopnight_core::domain::revision::{Cause, Reason, Revision, RevisionNumber, RevisionState};
 use zopnight_core::domain::{
@@ -11,6 +10,7 @@ use zopnight_core::domain::{
 };
 
 use super::{Cells, Read};
+use crate::database::AnyRow;
 
 /// A deployment's row: the domain's view and what only the store counts by.
 #[derive(Clone, Debug)]
@@ -29,17 +29,16 @@ pub(crate) struct Snapshot {
 }
 
 fn id_opt<T>(cells: &Cells<'_>, column: &'static str, of: fn(Uuid) -> T) -> Read<Option<T>> {
-    Ok(cells.get::<Option<Uuid>>(column)?.map(of))
+    Ok(cells.opt::<Uuid>(column)?.map(of))
 }
 
 fn repository(cells: &Cells<'_>) -> Read<RepositoryId> {
     cells.judged("repository_id", RepositoryId::new(cells.int("repository_id")?))
 }
 
-impl TryFrom<&SqliteRow> for DeploymentRow {
-    type Error = crate::error::StoreError;
-
-    fn try_from(row: &SqliteRow) -> Read<Self> {
+impl DeploymentRow {
+    /// Reads a row.
+    pub(crate) fn read(row: &dyn AnyRow) -> Result<Self, crate::error::StoreError> {
         let c = Cells::of(row, "deployments", "id");
         let source = Source {
             forge: c.parse("forge")?,
@@ -108,11 +107,11 @@ fn cause(c: &Cells<'_>) -> Read<Cause> {
 }
 
 /// Reads a revision; its attempt is read apart.
-pub(crate) fn revision_view(row: &SqliteRow) -> Read<RevisionView> {
+pub(crate) fn revision_view(row: &dyn AnyRow) -> Read<RevisionView> {
     let c = Cells::of(row, "revisions", "id");
     let Snapshot { build, runtime, target } = c.json("snapshot")?;
-    let message: Option<&str> = c.get("reason_message")?;
-    let reason = c.get::<Option<&str>>("reason_code")?.map(|code| Reason::new(code, message.unwrap_or_default()));
+    let message: Option<&str> = c.opt("reason_message")?;
+    let reason = c.opt::<&str>("reason_code")?.map(|code| Reason::new(code, message.unwrap_or_default()));
     let revision = Revision {
         org: c.parse("org_id")?,
         deployment: DeploymentId::from_uuid(c.get("deployment_id")?),
@@ -121,14 +120,14 @@ pub(crate) fn revision_view(row: &SqliteRow) -> Read<RevisionView> {
         state: c.name("state", RevisionState::from_name)?,
         version: c.int("version")?,
         cause: cause(&c)?,
-        commit: CommitInfo { sha: c.parse("commit_sha")?, title: c.get("commit_message")?, author: c.get("author")? },
+        commit: CommitInfo { sha: c.parse("commit_sha")?, title: c.opt("commit_message")?, author: c.opt("author")? },
         branch: c.parse("branch")?,
         actor: actor(&c)?,
         build,
         runtime,
         target,
         plan: c.json_opt("plan")?,
-        image: c.get::<Option<&str>>("image_ref")?.map(|t| c.judged("image_ref", deployed(t))).transpose()?,
+        image: c.opt::<&str>("image_ref")?.map(|t| c.judged("image_ref", deployed(t))).transpose()?,
         reason,
         superseded_by: id_opt(&c, "superseded_by", RevisionId::from_uuid)?,
         rollout: c.json_opt("rollout")?.unwrap_or_default(),
@@ -147,16 +146,16 @@ fn deployed(text: &str) -> zopnight_core::Result<zopnight_core::domain::Deployed
 }
 
 /// Reads the configuration of the revision `id`.
-pub(crate) fn snapshot(row: &SqliteRow, id: RevisionId) -> Read<Snapshot> {
+pub(crate) fn snapshot(row: &dyn AnyRow, id: RevisionId) -> Read<Snapshot> {
     let mut c = Cells::of(row, "revisions", "id");
     c.key = id.to_string();
     c.json("snapshot")
 }
 
 /// Reads an attempt.
-pub(crate) fn attempt(row: &SqliteRow) -> Read<BuildAttempt> {
+pub(crate) fn attempt(row: &dyn AnyRow) -> Read<BuildAttempt> {
     let c = Cells::of(row, "build_attempts", "jti");
-    let run = match c.get::<Option<String>>("run_id")? {
+    let run = match c.opt::<String>("run_id")? {
         Some(id) => Some(RunRef { id, url: c.judged("run_url", HttpsUrl::parse(c.get("run_url")?))? }),
         None => None,
     };
@@ -173,7 +172,7 @@ pub(crate) fn attempt(row: &SqliteRow) -> Read<BuildAttempt> {
         outcome: c.name_opt("outcome", RunOutcome::from_name)?,
         body_digest: c.hash_opt("body_digest")?,
         refusals: c.int("refusals")?,
-        last_refusal: c.get("last_refusal")?,
+        last_refusal: c.opt("last_refusal")?,
         opened_at: c.time("opened_at")?,
         dispatched_at: c.time_opt("dispatched_at")?,
         closed_at: c.time_opt("closed_at")?,
@@ -181,7 +180,7 @@ pub(crate) fn attempt(row: &SqliteRow) -> Read<BuildAttempt> {
 }
 
 /// Reads an event.
-pub(crate) fn event(row: &SqliteRow) -> Read<Event> {
+pub(crate) fn event(row: &dyn AnyRow) -> Read<Event> {
     let c = Cells::of(row, "events", "seq");
     Ok(Event {
         seq: c.int("seq")?,
@@ -195,13 +194,13 @@ pub(crate) fn event(row: &SqliteRow) -> Read<Event> {
 }
 
 /// Reads a log tail.
-pub(crate) fn log_tail(row: &SqliteRow) -> Read<LogTail> {
+pub(crate) fn log_tail(row: &dyn AnyRow) -> Read<LogTail> {
     let c = Cells::of(row, "build_logs", "revision_id");
     Ok(LogTail { lines: c.json("body")?, truncated: c.flag("truncated")?, complete: c.flag("complete")? })
 }
 
 /// Reads the record of `key`.
-pub(crate) fn idempotency(row: &SqliteRow, key: IdempotencyRef) -> Read<IdempotencyRecord> {
+pub(crate) fn idempotency(row: &dyn AnyRow, key: IdempotencyRef) -> Read<IdempotencyRecord> {
     let c = Cells::of(row, "idempotency", "deployment_id");
     Ok(IdempotencyRecord {
         key,
@@ -218,12 +217,12 @@ fn of(c: &Cells<'_>, id: &'static str) -> Read<DeploymentRef> {
 }
 
 /// Reads which deployment a row is.
-pub(crate) fn deployment_ref(row: &SqliteRow) -> Read<DeploymentRef> {
+pub(crate) fn deployment_ref(row: &dyn AnyRow) -> Read<DeploymentRef> {
     of(&Cells::of(row, "deployments", "id"), "id")
 }
 
 /// Reads a tracked branch.
-pub(crate) fn tracked(row: &SqliteRow) -> Read<TrackedBranch> {
+pub(crate) fn tracked(row: &dyn AnyRow) -> Read<TrackedBranch> {
     let c = Cells::of(row, "deployments", "id");
     Ok(TrackedBranch {
         deployment: of(&c, "id")?,
@@ -244,7 +243,7 @@ pub(crate) fn tracked(row: &SqliteRow) -> Read<TrackedBranch> {
 }
 
 /// Reads a stalled revision.
-pub(crate) fn stalled(row: &SqliteRow) -> Read<(DeploymentRef, RevisionId, RevisionState)> {
+pub(crate) fn stalled(row: &dyn AnyRow) -> Read<(DeploymentRef, RevisionId, RevisionState)> {
     let c = Cells::of(row, "revisions", "id");
     let state = c.name("state", RevisionState::from_name)?;
     Ok((of(&c, "deployment_id")?, RevisionId::from_uuid(c.get("id")?), state))

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use sqlx::sqlite::SqliteRow;
 use uuid::Uuid;
 use zopnight_core::domain::job_state::Counters;
 use zopnight_core::domain::{
@@ -11,6 +10,7 @@ use zopnight_core::domain::{
 };
 
 use super::Cells;
+use crate::database::AnyRow;
 use crate::error::StoreError;
 
 /// What a step of a job's row needs.
@@ -23,13 +23,13 @@ pub(crate) struct JobBrief {
     pub(crate) counters: Counters,
     pub(crate) cancel_asked: bool,
     pub(crate) until_started: bool,
+    pub(crate) dedupe: Option<String>,
     pub(crate) serial: Option<String>,
 }
 
-impl TryFrom<&SqliteRow> for JobBrief {
-    type Error = StoreError;
-
-    fn try_from(row: &SqliteRow) -> Result<Self, StoreError> {
+impl JobBrief {
+    /// Reads a row.
+    pub(crate) fn read(row: &dyn AnyRow) -> Result<Self, crate::error::StoreError> {
         let cells = Cells::of(row, "jobs", "seq");
         Ok(Self {
             seq: cells.get("seq")?,
@@ -38,13 +38,23 @@ impl TryFrom<&SqliteRow> for JobBrief {
             state: cells.name("state", JobState::from_name)?,
             counters: counters(&cells)?,
             cancel_asked: cells.flag("cancel_asked")?,
-            until_started: cells.get::<Option<&str>>("dedupe_until")? == Some("started"),
-            serial: cells.get("serial_key")?,
+            until_started: cells.opt::<&str>("dedupe_until")? == Some("started"),
+            dedupe: cells.opt("dedupe_key")?,
+            serial: cells.opt("serial_key")?,
         })
     }
 }
 
 impl JobBrief {
+    /// Whether it holds its dedupe key.
+    pub(crate) const fn is_live(&self) -> bool {
+        match self.state {
+            JobState::Delayed | JobState::Blocked | JobState::Ready => true,
+            JobState::Leased => !self.until_started,
+            _ => false,
+        }
+    }
+
     /// The lease that holds it, or last held it.
     pub(crate) fn lease(&self) -> LeaseRef {
         LeaseRef { seq: self.seq, fence: Fence::of(self.seq, self.counters.fence) }
@@ -64,18 +74,25 @@ fn counters(cells: &Cells<'_>) -> Result<Counters, StoreError> {
 /// A claimed row, or why it cannot be handed out.
 pub(crate) enum Claimed {
     Lease(Box<Lease>),
-    /// Kind or payload of a release that this one does not know.
-    Foreign,
+    /// Kind or payload of a release that this one does not know; the dedupe key that it regains by going back.
+    Foreign {
+        org: String,
+        regains: Option<String>,
+    },
     Corrupt(StoreError),
 }
 
 /// Reads a claimed row with its place in line.
-pub(crate) fn lease(row: &SqliteRow, lease: Duration) -> Result<(i64, i64, Claimed), StoreError> {
+pub(crate) fn lease(row: &dyn AnyRow, lease: Duration) -> Result<(i64, i64, Claimed), StoreError> {
     let cells = Cells::of(row, "jobs", "seq");
     let (seq, place) = (cells.get("seq")?, cells.get("place")?);
     let kind = cells.get::<&str>("kind").ok().and_then(JobKind::from_name);
     let payload = kind.and_then(|k| JobPayload::from_json(k, cells.get("payload").ok()?).ok());
-    let (Some(kind), Some(payload)) = (kind, payload) else { return Ok((seq, place, Claimed::Foreign)) };
+    let (Some(kind), Some(payload)) = (kind, payload) else {
+        let until_started = cells.opt::<&str>("dedupe_until")? == Some("started");
+        let regains = cells.opt::<String>("dedupe_key")?.filter(|_| until_started);
+        return Ok((seq, place, Claimed::Foreign { org: cells.get("org_id")?, regains }));
+    };
     let claimed = match read_lease(&cells, kind, payload, lease) {
         Ok(lease) => Claimed::Lease(Box::new(lease)),
         Err(error) => Claimed::Corrupt(error),
@@ -94,8 +111,8 @@ fn read_lease(cells: &Cells<'_>, kind: JobKind, payload: JobPayload, lease: Dura
         kind,
         payload,
         serial: cells.parse_opt("serial_key")?,
-        deployment: cells.get::<Option<Uuid>>("deployment_id")?.map(DeploymentId::from_uuid),
-        revision: cells.get::<Option<Uuid>>("revision_id")?.map(RevisionId::from_uuid),
+        deployment: cells.opt::<Uuid>("deployment_id")?.map(DeploymentId::from_uuid),
+        revision: cells.opt::<Uuid>("revision_id")?.map(RevisionId::from_uuid),
         failures: counters.failures,
         losses: counters.losses,
         panics: counters.panics,
@@ -114,13 +131,13 @@ pub(crate) fn scope(cells: &Cells<'_>) -> Result<Scope, StoreError> {
 }
 
 /// Reads a parked job.
-pub(crate) fn parked(row: &SqliteRow) -> Result<ParkedJob, StoreError> {
+pub(crate) fn parked(row: &dyn AnyRow) -> Result<ParkedJob, StoreError> {
     let cells = Cells::of(row, "jobs", "id");
     Ok(ParkedJob {
         id: JobId::from_uuid(cells.get("id")?),
         kind: cells.name("kind", JobKind::from_name)?,
-        deployment: cells.get::<Option<Uuid>>("deployment_id")?.map(DeploymentId::from_uuid),
-        revision: cells.get::<Option<Uuid>>("revision_id")?.map(RevisionId::from_uuid),
+        deployment: cells.opt::<Uuid>("deployment_id")?.map(DeploymentId::from_uuid),
+        revision: cells.opt::<Uuid>("revision_id")?.map(RevisionId::from_uuid),
         error: cells.json_opt("last_error")?.unwrap_or_else(|| JobError::new("unknown", "")),
         parked_at: cells.time("place")?,
         failures: cells.int("failures")?,
@@ -140,7 +157,7 @@ pub(crate) struct StatRow {
 
 impl StatRow {
     /// `None` for a kind of a newer release.
-    pub(crate) fn read(row: &SqliteRow) -> Option<Self> {
+    pub(crate) fn read(row: &dyn AnyRow) -> Option<Self> {
         let cells = Cells::of(row, "jobs", "n");
         Some(Self {
             lane: cells.name("lane", Lane::from_name).ok()?,

@@ -5,9 +5,6 @@ mod job;
 
 use std::str::FromStr;
 
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Decode, Row as _, Sqlite, Type};
-use uuid::Uuid;
 use zopnight_core::domain::Timestamp;
 
 pub(crate) use catalog::{
@@ -18,11 +15,12 @@ pub(crate) use catalog::{
 pub(crate) use job::scope;
 pub(crate) use job::{Claimed, JobBrief, StatRow, lease, parked};
 
+use crate::database::{AnyRow, Cell};
 use crate::error::StoreError;
 
 /// The cells of one row.
 pub(crate) struct Cells<'r> {
-    row: &'r SqliteRow,
+    row: &'r dyn AnyRow,
     table: &'static str,
     key: String,
 }
@@ -31,9 +29,9 @@ type Read<T> = Result<T, StoreError>;
 
 impl<'r> Cells<'r> {
     /// The row of `table`; errors name the value of `key`, a number, or its id.
-    pub(crate) fn of(row: &'r SqliteRow, table: &'static str, key: &'static str) -> Self {
-        let number = row.try_get::<i64, _>(key).map(|n| n.to_string());
-        let key = number.or_else(|_| row.try_get::<Uuid, _>(key).map(|u| u.to_string())).unwrap_or_default();
+    pub(crate) fn of(row: &'r dyn AnyRow, table: &'static str, key: &'static str) -> Self {
+        let number = row.int(key).ok().flatten().map(|n| n.to_string());
+        let key = number.or_else(|| Some(row.id(key).ok()??.to_string())).unwrap_or_default();
         Self { row, table, key }
     }
 
@@ -42,8 +40,13 @@ impl<'r> Cells<'r> {
     }
 
     /// A column of a primitive type.
-    pub(crate) fn get<T: Decode<'r, Sqlite> + Type<Sqlite>>(&self, column: &'static str) -> Read<T> {
-        self.row.try_get(column).map_err(|_| self.corrupt(column))
+    pub(crate) fn get<T: Cell<'r>>(&self, column: &'static str) -> Read<T> {
+        self.opt(column)?.ok_or_else(|| self.corrupt(column))
+    }
+
+    /// The same, where NULL is `None`.
+    pub(crate) fn opt<T: Cell<'r>>(&self, column: &'static str) -> Read<Option<T>> {
+        T::read(self.row, column).map_err(|_| self.corrupt(column))
     }
 
     /// An integer that fits a narrower type.
@@ -52,7 +55,7 @@ impl<'r> Cells<'r> {
     }
 
     pub(crate) fn flag(&self, column: &'static str) -> Read<bool> {
-        Ok(self.get::<i64>(column)? != 0)
+        self.get(column)
     }
 
     pub(crate) fn time(&self, column: &'static str) -> Read<Timestamp> {
@@ -60,7 +63,7 @@ impl<'r> Cells<'r> {
     }
 
     pub(crate) fn time_opt(&self, column: &'static str) -> Read<Option<Timestamp>> {
-        Ok(self.get::<Option<i64>>(column)?.map(Timestamp::from_micros))
+        Ok(self.opt::<i64>(column)?.map(Timestamp::from_micros))
     }
 
     /// Text of a type's grammar.
@@ -69,7 +72,7 @@ impl<'r> Cells<'r> {
     }
 
     pub(crate) fn parse_opt<T: FromStr>(&self, column: &'static str) -> Read<Option<T>> {
-        self.get::<Option<&str>>(column)?.map(|t| t.parse().map_err(|_| self.corrupt(column))).transpose()
+        self.opt::<&str>(column)?.map(|t| t.parse().map_err(|_| self.corrupt(column))).transpose()
     }
 
     /// Text of a closed set of names.
@@ -78,7 +81,7 @@ impl<'r> Cells<'r> {
     }
 
     pub(crate) fn name_opt<T>(&self, column: &'static str, of: impl FnOnce(&str) -> Option<T>) -> Read<Option<T>> {
-        self.get::<Option<&str>>(column)?.map(|t| of(t).ok_or_else(|| self.corrupt(column))).transpose()
+        self.opt::<&str>(column)?.map(|t| of(t).ok_or_else(|| self.corrupt(column))).transpose()
     }
 
     pub(crate) fn json<T: serde::de::DeserializeOwned>(&self, column: &'static str) -> Read<T> {
@@ -86,7 +89,7 @@ impl<'r> Cells<'r> {
     }
 
     pub(crate) fn json_opt<T: serde::de::DeserializeOwned>(&self, column: &'static str) -> Read<Option<T>> {
-        let text = self.get::<Option<&str>>(column)?;
+        let text = self.opt::<&str>(column)?;
         text.map(|t| serde_json::from_str(t).map_err(|_| self.corrupt(column))).transpose()
     }
 
@@ -95,7 +98,7 @@ impl<'r> Cells<'r> {
     }
 
     pub(crate) fn hash_opt(&self, column: &'static str) -> Read<Option<[u8; 32]>> {
-        let bytes = self.get::<Option<&[u8]>>(column)?;
+        let bytes = self.opt::<&[u8]>(column)?;
         bytes.map(|b| b.try_into().map_err(|_| self.corrupt(column))).transpose()
     }
 

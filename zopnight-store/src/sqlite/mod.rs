@@ -1,16 +1,18 @@
 //! SQLite: WAL, one connection that writes under `BEGIN IMMEDIATE`, a pool of readers beside it.
 
-mod catalog;
+mod database;
+mod errors;
+mod migrations;
 mod pool;
-mod queue;
-mod session;
-mod session_catalog;
-mod session_jobs;
 mod sql_catalog;
 mod sql_jobs;
 mod store;
 
-pub(crate) use pool::Pools;
-pub(crate) use session::Session;
-pub(crate) use session_catalog::{EventInsert, json};
+pub(crate) use errors::class;
 pub use store::SqliteStore;
+
+/// Every statement with its name.
+#[cfg(feature = "testing")]
+pub(crate) fn statements() -> Vec<(&'static str, &'static str)> {
+    [sql_jobs::JOBS.named(), sql_jobs::OWN.named(), sql_catalog::CATALOG.named()].concat()
+}

@@ -5,11 +5,12 @@ use std::fmt;
 use sqlx::SqlitePool;
 use zopnight_core::Result;
 
-use super::pool::Pools;
-use super::session::Session;
-use crate::error::StoreError;
-use crate::migrate::{self, Migrated};
-use crate::options::{Migrate, StoreOptions};
+use super::database::SqliteDatabase;
+use super::pool;
+use crate::database::Pools;
+use crate::migrate::Migrated;
+use crate::options::StoreOptions;
+use crate::store::{SqlStore, forward};
 
 /// The store on SQLite (3.42 or newer, built in). Cheap to clone; clones share the connections.
 ///
@@ -17,12 +18,14 @@ use crate::options::{Migrate, StoreOptions};
 /// machine may share a file. `sqlite::memory:` is one connection that lives as long as the store.
 #[derive(Clone)]
 pub struct SqliteStore {
-    pub(crate) pools: Pools,
+    pub(crate) inner: SqlStore<SqliteDatabase>,
 }
+
+forward!(SqliteStore);
 
 impl fmt::Debug for SqliteStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SqliteStore").field("options", self.pools.options()).finish_non_exhaustive()
+        f.debug_struct("SqliteStore").field("options", self.inner.pools.options()).finish_non_exhaustive()
     }
 }
 
@@ -34,7 +37,7 @@ impl SqliteStore {
     /// `Invalid` for a malformed URL or an option out of bounds; `Unsupported` for a database of a newer release;
     /// `Unavailable` when the file cannot be opened or written.
     pub async fn connect(url: &str, options: StoreOptions) -> Result<Self> {
-        Self::ready(Pools::connect(url, options).await?).await
+        Ok(Self { inner: SqlStore::ready(pool::connect(url, options).await?).await? })
     }
 
     /// Uses a host's pool for writing and reading. Its connections should have a `busy_timeout` and journal mode WAL.
@@ -42,17 +45,8 @@ impl SqliteStore {
     /// # Errors
     /// As [`SqliteStore::connect`].
     pub async fn from_pool(pool: SqlitePool, options: StoreOptions) -> Result<Self> {
-        Self::ready(Pools::from_pool(pool, options).await?).await
-    }
-
-    async fn ready(pools: Pools) -> Result<Self> {
-        let store = Self { pools };
-        match store.pools.options().migrate {
-            Migrate::OnConnect => store.migrate().await.map(|_| ())?,
-            Migrate::Verify => store.check().await?,
-            Migrate::Never => {}
-        }
-        Ok(store)
+        options.check()?;
+        Ok(Self { inner: SqlStore::ready(Pools::of(pool.clone(), pool, options).await?).await? })
     }
 
     /// Brings the schema up to date, in one transaction a step. Processes that do it at once wait for each other.
@@ -60,7 +54,7 @@ impl SqliteStore {
     /// # Errors
     /// `Unsupported` for a database of a newer release or an altered step; `Unavailable`.
     pub async fn migrate(&self) -> Result<Migrated> {
-        migrate::migrate(&self.pools).await
+        self.inner.migrate().await
     }
 
     /// Checks that the database answers and has this release's schema.
@@ -68,15 +62,11 @@ impl SqliteStore {
     /// # Errors
     /// `Unsupported` when the schema is behind or of a newer release; `Unavailable`.
     pub async fn check(&self) -> Result<()> {
-        migrate::verify(&self.pools).await
+        self.inner.check().await
     }
 
     /// Closes the connections, waiting for those in use. Later calls answer `Unavailable`.
     pub async fn close(&self) {
-        self.pools.close().await;
-    }
-
-    pub(super) async fn reader(&self, operation: &'static str) -> Result<Session> {
-        self.pools.read(operation).await.map_err(|e: StoreError| e.into_core(operation))
+        self.inner.close().await;
     }
 }

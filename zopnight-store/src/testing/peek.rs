@@ -1,6 +1,6 @@
 //! The raw rows of a store, for the invariants of the conformance suites.
 
-use sqlx::{Row as _, query};
+use async_trait::async_trait;
 use uuid::Uuid;
 use zopnight_core::Result;
 use zopnight_core::domain::job_state::Counters;
@@ -8,38 +8,72 @@ use zopnight_core::domain::revision::RevisionState;
 use zopnight_core::domain::{AttemptId, Dedupe, DedupeUntil, DeploymentId, EventKind, JobId, JobKind, JobState, RevisionId};
 use zopnight_core::testing::peek::{AttemptPeek, BlockedOn, DeploymentPeek, EventPeek, JobPeek, Peek, RevisionPeek};
 
+use super::Instrumented;
+use crate::database::{Database, Pools, Sql, binds};
 use crate::error::StoreError;
 use crate::row::{Cells, scope};
-use crate::sqlite::SqliteStore;
 
-const JOBS: &str = "SELECT seq, id, org_id, kind, state, place, fence, failures, losses, panics, snoozes, cancel_asked,
-    blocked_on, dedupe_key, dedupe_until, serial_key, revision_id, last_error FROM zopnight_jobs ORDER BY seq";
+/// A statement without parameters.
+const fn plain(text: &'static str) -> Sql {
+    Sql { text, order: &[] }
+}
 
-const DEPLOYMENTS: &str = "SELECT org_id, id, version, current_number, next_number FROM zopnight_deployments
-    WHERE deleted_at IS NULL";
+const JOBS: Sql = plain(
+    "SELECT seq, id, org_id, kind, state, place, fence, failures, losses, panics, snoozes, cancel_asked,
+    blocked_on, dedupe_key, dedupe_until, serial_key, revision_id, last_error FROM zopnight_jobs ORDER BY seq",
+);
 
-const REVISIONS: &str = "SELECT org_id, deployment_id, id, number, state, version, finished_at FROM zopnight_revisions";
+const DEPLOYMENTS: Sql = plain(
+    "SELECT org_id, id, version, current_number, next_number FROM zopnight_deployments
+    WHERE deleted_at IS NULL",
+);
 
-const ATTEMPTS: &str = "SELECT org_id, revision_id, jti, number, closed_at FROM zopnight_build_attempts";
+const REVISIONS: Sql =
+    plain("SELECT org_id, deployment_id, id, number, state, version, finished_at FROM zopnight_revisions");
 
-const EVENTS: &str = "SELECT org_id, deployment_id, seq, kind, revision_id FROM zopnight_events
-    ORDER BY org_id, deployment_id, seq";
+const ATTEMPTS: Sql = plain("SELECT org_id, revision_id, jti, number, closed_at FROM zopnight_build_attempts");
+
+const EVENTS: Sql = plain(
+    "SELECT org_id, deployment_id, seq, kind, revision_id FROM zopnight_events
+    ORDER BY org_id, deployment_id, seq",
+);
+
+pub(super) mod sealed {
+    /// Implemented by the stores of this crate.
+    pub trait Sealed {}
+}
+
+/// A store's rows behind its ports.
+#[async_trait]
+pub trait Raw: sealed::Sealed + Send + Sync {
+    /// All rows, of every tenant, in one snapshot.
+    async fn raw(&self) -> Result<Peek>;
+
+    /// Breaks a job's row.
+    async fn break_row(&self, job: JobId, damage: Damage) -> Result<()>;
+}
 
 /// All rows of a store, of every tenant, in one snapshot.
 ///
 /// # Errors
 /// `Unavailable`; `Internal` for a row that does not decode.
-pub async fn peek(store: &SqliteStore) -> Result<Peek> {
-    read(store).await.map_err(|e| e.into_core("testing.peek"))
+pub async fn peek<S: Instrumented>(store: &S) -> Result<Peek> {
+    store.raw().await
 }
 
-async fn read(store: &SqliteStore) -> std::result::Result<Peek, StoreError> {
-    let mut tx = store.pools.readers().begin().await?;
+pub(super) async fn read<D: Database>(pools: &Pools<D>) -> std::result::Result<Peek, StoreError> {
+    let mut tx = D::begin_read(pools.readers()).await?;
+    let peek = rows_of::<D>(&mut tx).await;
+    D::roll_back(tx).await?;
+    peek
+}
+
+async fn rows_of<D: Database>(tx: &mut D::Tx) -> std::result::Result<Peek, StoreError> {
     let mut peek = Peek::default();
-    for row in query(JOBS).fetch_all(&mut *tx).await? {
+    for row in D::fetch(tx, JOBS, &[]).await? {
         peek.jobs.push(job(&Cells::of(&row, "jobs", "seq"))?);
     }
-    for row in query(DEPLOYMENTS).fetch_all(&mut *tx).await? {
+    for row in D::fetch(tx, DEPLOYMENTS, &[]).await? {
         let c = Cells::of(&row, "deployments", "id");
         peek.deployments.push(DeploymentPeek {
             org: c.parse("org_id")?,
@@ -49,7 +83,7 @@ async fn read(store: &SqliteStore) -> std::result::Result<Peek, StoreError> {
             newest_number: c.int::<u32>("next_number")?.saturating_sub(1),
         });
     }
-    for row in query(REVISIONS).fetch_all(&mut *tx).await? {
+    for row in D::fetch(tx, REVISIONS, &[]).await? {
         let c = Cells::of(&row, "revisions", "id");
         peek.revisions.push(RevisionPeek {
             org: c.parse("org_id")?,
@@ -61,7 +95,7 @@ async fn read(store: &SqliteStore) -> std::result::Result<Peek, StoreError> {
             finished: c.time_opt("finished_at")?.is_some(),
         });
     }
-    for row in query(ATTEMPTS).fetch_all(&mut *tx).await? {
+    for row in D::fetch(tx, ATTEMPTS, &[]).await? {
         let c = Cells::of(&row, "build_attempts", "jti");
         peek.attempts.push(AttemptPeek {
             org: c.parse("org_id")?,
@@ -71,23 +105,24 @@ async fn read(store: &SqliteStore) -> std::result::Result<Peek, StoreError> {
             open: c.time_opt("closed_at")?.is_none(),
         });
     }
-    for row in query(EVENTS).fetch_all(&mut *tx).await? {
+    for row in D::fetch(tx, EVENTS, &[]).await? {
         let c = Cells::of(&row, "events", "seq");
         peek.events.push(EventPeek {
             org: c.parse("org_id")?,
             deployment: DeploymentId::from_uuid(c.get("deployment_id")?),
             seq: c.int("seq")?,
             kind: c.name("kind", EventKind::from_name)?,
-            revision: c.get::<Option<Uuid>>("revision_id")?.map(RevisionId::from_uuid),
+            revision: c.opt::<Uuid>("revision_id")?.map(RevisionId::from_uuid),
         });
     }
-    let count: i64 = query("SELECT COUNT(*) AS n FROM zopnight_idempotency").fetch_one(&mut *tx).await?.try_get("n")?;
-    peek.idempotency = usize::try_from(count).unwrap_or(0);
+    for row in D::fetch(tx, plain("SELECT COUNT(*) AS n FROM zopnight_idempotency"), &[]).await? {
+        peek.idempotency = Cells::of(&row, "idempotency", "n").int("n")?;
+    }
     Ok(peek)
 }
 
 fn job(c: &Cells<'_>) -> std::result::Result<JobPeek, StoreError> {
-    let until = match c.get::<Option<&str>>("dedupe_until")? {
+    let until = match c.opt::<&str>("dedupe_until")? {
         Some("started") => DedupeUntil::Started,
         _ => DedupeUntil::Finished,
     };
@@ -114,7 +149,7 @@ fn job(c: &Cells<'_>) -> std::result::Result<JobPeek, StoreError> {
         blocked_on: c.name_opt("blocked_on", blocked)?,
         dedupe: c.parse_opt("dedupe_key")?.map(|key| Dedupe { key, until }),
         serial: c.parse_opt("serial_key")?,
-        revision: c.get::<Option<Uuid>>("revision_id")?.map(RevisionId::from_uuid),
+        revision: c.opt::<Uuid>("revision_id")?.map(RevisionId::from_uuid),
         last_error: c.json_opt("last_error")?,
     })
 }
@@ -136,13 +171,22 @@ pub enum Damage {
 ///
 /// # Errors
 /// `Unavailable`.
-pub async fn damage(store: &SqliteStore, job: JobId, damage: Damage) -> Result<()> {
-    let statement = match damage {
-        Damage::UnknownKind => "UPDATE zopnight_jobs SET kind = 'paint' WHERE id = ?1",
-        Damage::NewerPayload => "UPDATE zopnight_jobs SET payload = '{\"v\":99}' WHERE id = ?1",
-        Damage::BadSerialKey => "UPDATE zopnight_jobs SET serial_key = 'not a key' WHERE id = ?1",
-        Damage::Orphan => "UPDATE zopnight_jobs SET state = 'blocked', place = 0, blocked_on = 'serial' WHERE id = ?1",
+pub async fn damage<S: Instrumented>(store: &S, job: JobId, damage: Damage) -> Result<()> {
+    store.break_row(job, damage).await
+}
+
+pub(super) async fn break_row<D: Database>(
+    pools: &Pools<D>,
+    job: JobId,
+    damage: Damage,
+) -> std::result::Result<(), StoreError> {
+    let mut tx = D::begin_write(pools.writer()).await?;
+    let sql = match damage {
+        Damage::UnknownKind => D::JOBS.break_kind,
+        Damage::NewerPayload => D::JOBS.break_payload,
+        Damage::BadSerialKey => D::JOBS.break_serial_key,
+        Damage::Orphan => D::JOBS.orphan,
     };
-    let done = query(statement).bind(job.as_uuid()).execute(store.pools.writer()).await;
-    done.map(|_| ()).map_err(|e| StoreError::from(e).into_core("testing.damage"))
+    D::execute(&mut tx, sql, binds![job.as_uuid()]).await?;
+    Ok(D::commit(tx).await?)
 }

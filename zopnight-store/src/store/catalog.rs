@@ -9,7 +9,8 @@ use zopnight_core::domain::{
 use zopnight_core::ports::RevisionStore;
 use zopnight_core::{Error, Result};
 
-use super::store::SqliteStore;
+use super::SqlStore;
+use crate::database::Database;
 use crate::engine::{self, Apply, WaitForSlot, Waiting};
 use crate::retry::write;
 
@@ -17,7 +18,7 @@ use crate::retry::write;
 const SLOT_ROUNDS: u32 = 20;
 
 #[async_trait]
-impl RevisionStore for SqliteStore {
+impl<D: Database> RevisionStore for SqlStore<D> {
     async fn apply(&self, change: RevisionChange) -> Result<Applied> {
         let work = Apply::new(change)?;
         for _ in 0..SLOT_ROUNDS {

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sqlx::Row as _;
 use zopnight_core::Result;
 use zopnight_core::domain::{
     Budget, ClaimRequest, Enqueued, Extended, Finish, Finished, JobId, JobState, Lane, Lease, LeaseRef, Maintained, NewJob,
@@ -12,28 +11,25 @@ use zopnight_core::domain::{
 };
 use zopnight_core::ports::JobQueue;
 
-use super::session_jobs::list;
-use super::sql_jobs;
-use super::store::SqliteStore;
-use crate::engine::{self, Claim, Enqueue, Extend, FinishAll, Revive};
+use super::SqlStore;
+use crate::database::Database;
+use crate::engine::{self, Claim, Enqueue, Extend, Revive};
 use crate::error::StoreError;
 use crate::retry::write;
+use crate::row::Cells;
 
-impl SqliteStore {
+impl<D: Database> SqlStore<D> {
     /// The wanted lanes that have a ready job: an idle poll is one statement that takes no lock.
     async fn probe(&self, want: &[Want]) -> Result<Vec<Want>, StoreError> {
-        let lanes: Vec<&str> = want.iter().map(|w| w.lane.as_str()).collect();
-        let rows = sqlx::query(sql_jobs::PROBE).bind(list(&lanes)?).fetch_all(self.pools.readers()).await?;
-        let mut ready = Vec::with_capacity(rows.len());
-        for row in rows {
-            ready.extend(Lane::from_name(row.try_get("lane")?));
-        }
+        let rows = D::fetch_alone(self.pools.readers(), D::JOBS.probe, &[]).await?;
+        let lane = |row: &D::Row| Cells::of(row, "jobs", "what").name("what", Lane::from_name);
+        let ready = rows.iter().map(lane).collect::<Result<Vec<Lane>, StoreError>>()?;
         Ok(want.iter().filter(|w| ready.contains(&w.lane)).copied().collect())
     }
 }
 
 #[async_trait]
-impl JobQueue for SqliteStore {
+impl<D: Database> JobQueue for SqlStore<D> {
     async fn enqueue(&self, jobs: Vec<NewJob>) -> Result<Vec<Enqueued>> {
         let work = Enqueue::new(jobs)?;
         if work.is_empty() {
@@ -61,11 +57,7 @@ impl JobQueue for SqliteStore {
     }
 
     async fn finish(&self, items: Vec<Finish>) -> Result<Vec<Finished>> {
-        let work = FinishAll::new(items)?;
-        if work.is_empty() {
-            return Ok(Vec::new());
-        }
-        write(&self.pools, "queue.finish", &work).await
+        engine::finish(&self.pools, items).await
     }
 
     async fn maintain(&self, budget: &Budget) -> Result<Maintained> {

@@ -1,26 +1,26 @@
-//! One transaction and what is known in it.
+//! One transaction: its primitive statements, and what is known in it.
 
-use std::collections::HashMap;
+mod catalog;
+mod jobs;
+
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use sqlx::query::Query;
-use sqlx::sqlite::{SqliteArguments, SqliteRow};
-use sqlx::{Sqlite, Transaction};
 use zopnight_core::domain::{Lane, Timestamp};
 
-use super::pool::Pools;
-use super::sql_jobs;
+pub(crate) use catalog::{EventInsert, json};
+pub(crate) use jobs::{list, pairs};
+
+use crate::database::{Bind, Database, Pools, Sql, binds};
 use crate::error::StoreError;
 use crate::instruments::Instruments;
 use crate::options::StoreOptions;
 use crate::wake::Wake;
 
-pub(super) type Statement<'q> = Query<'q, Sqlite, SqliteArguments>;
-
 /// A transaction. Dropped before its end, it rolls back. One reading of the clock and one of each lane's virtual time.
 #[derive(Debug)]
-pub(crate) struct Session {
-    tx: Transaction<'static, Sqlite>,
+pub(crate) struct Session<D: Database> {
+    tx: D::Tx,
     operation: &'static str,
     instruments: Instruments,
     options: Arc<StoreOptions>,
@@ -28,16 +28,13 @@ pub(crate) struct Session {
     clock: Option<i64>,
     statements: u32,
     now: Option<Timestamp>,
-    pub(super) virtual_time: HashMap<Lane, i64>,
+    virtual_time: HashMap<Lane, i64>,
+    locked: HashSet<(String, Lane)>,
     woke: bool,
 }
 
-impl Session {
-    pub(super) async fn begin(
-        tx: Transaction<'static, Sqlite>,
-        pools: &Pools,
-        operation: &'static str,
-    ) -> Result<Self, StoreError> {
+impl<D: Database> Session<D> {
+    pub(crate) async fn begin(tx: D::Tx, pools: &Pools<D>, operation: &'static str) -> Result<Self, StoreError> {
         let instruments = pools.instruments.clone();
         instruments.at(operation, "begin", 0).await?;
         Ok(Self {
@@ -50,13 +47,14 @@ impl Session {
             statements: 0,
             now: None,
             virtual_time: HashMap::new(),
+            locked: HashSet::new(),
             woke: false,
         })
     }
 
     pub(crate) async fn commit(self) -> Result<(), StoreError> {
         self.instruments.at(self.operation, "before_commit", 0).await?;
-        self.tx.commit().await.map_err(|e| match StoreError::from(e) {
+        D::commit(self.tx).await.map_err(|e| match StoreError::from(e) {
             StoreError::Link(cause) => StoreError::CommitUnknown(cause),
             other => other,
         })?;
@@ -67,7 +65,7 @@ impl Session {
     }
 
     pub(crate) async fn roll_back(self) -> Result<(), StoreError> {
-        Ok(self.tx.rollback().await?)
+        Ok(D::roll_back(self.tx).await?)
     }
 
     pub(crate) fn options(&self) -> &StoreOptions {
@@ -80,7 +78,7 @@ impl Session {
     }
 
     /// The bind that replaces the database's clock; `None` outside tests.
-    pub(super) const fn clock(&self) -> Option<i64> {
+    pub(crate) const fn clock(&self) -> Option<i64> {
         self.clock
     }
 
@@ -89,25 +87,25 @@ impl Session {
         if let Some(now) = self.now {
             return Ok(now);
         }
-        let statement = sqlx::query_scalar::<_, i64>(sql_jobs::NOW).bind(self.clock);
-        let now = Timestamp::from_micros(statement.fetch_one(&mut *self.tx).await?);
+        let row = D::fetch(&mut self.tx, D::JOBS.now, binds![self.clock]).await?.pop();
+        let cells = row.as_ref().map(|row| crate::row::Cells::of(row, "clock", "now"));
+        let now = cells.ok_or(StoreError::Raced)?.time("now")?;
         self.now = Some(now);
         Ok(now)
     }
 
-    pub(super) async fn exec(&mut self, statement: Statement<'_>) -> Result<u64, StoreError> {
+    pub(crate) async fn exec(&mut self, sql: Sql, binds: &[Bind<'_>]) -> Result<u64, StoreError> {
         self.step().await?;
-        Ok(statement.execute(&mut *self.tx).await?.rows_affected())
+        Ok(D::execute(&mut self.tx, sql, binds).await?)
     }
 
-    pub(super) async fn rows(&mut self, statement: Statement<'_>) -> Result<Vec<SqliteRow>, StoreError> {
+    pub(crate) async fn rows(&mut self, sql: Sql, binds: &[Bind<'_>]) -> Result<Vec<D::Row>, StoreError> {
         self.step().await?;
-        Ok(statement.fetch_all(&mut *self.tx).await?)
+        Ok(D::fetch(&mut self.tx, sql, binds).await?)
     }
 
-    pub(super) async fn row(&mut self, statement: Statement<'_>) -> Result<Option<SqliteRow>, StoreError> {
-        self.step().await?;
-        Ok(statement.fetch_optional(&mut *self.tx).await?)
+    pub(crate) async fn row(&mut self, sql: Sql, binds: &[Bind<'_>]) -> Result<Option<D::Row>, StoreError> {
+        Ok(self.rows(sql, binds).await?.into_iter().next())
     }
 
     async fn step(&mut self) -> Result<(), StoreError> {
