@@ -1,0 +1,55 @@
+//! Jobs run by processes that are killed, frozen and cut off, on each database: none is lost, none has its effect twice,
+//! fences strictly rise. `examples/chaos.rs` is the long form.
+
+#[path = "support/chaos/mod.rs"]
+mod chaos;
+#[path = "support/checker.rs"]
+mod checker;
+#[path = "support/history.rs"]
+mod history;
+#[path = "support/servers.rs"]
+mod servers;
+
+use std::path::Path;
+use std::time::Duration;
+
+use chaos::{Launch, Settings};
+use servers::Server;
+
+/// Not a test of its own: a process of a run.
+#[test]
+fn chaos_child() {
+    chaos::child();
+}
+
+fn small(url: &str, directory: &Path, on_server: bool) -> Settings {
+    Settings {
+        url: url.to_owned(),
+        seed: 1,
+        jobs: 2_100,
+        workers: 4,
+        kills: 22,
+        stops: 3,
+        sweeps: if on_server { 2 } else { 0 },
+        restarts: u32::from(on_server),
+        window: Duration::from_secs(12),
+        history: directory.join("history.jsonl"),
+    }
+}
+
+async fn holds(settings: &Settings, server: Option<&Server>) {
+    let arguments = ["--exact", "chaos_child", "--nocapture"].map(Into::into).to_vec();
+    let report = chaos::run(settings, &Launch { arguments }, server).await.unwrap_or_else(|why| panic!("{why}"));
+    eprintln!("{report}");
+    assert!(report.jobs >= 2_000, "{report}");
+    assert!(report.kills >= 20 && report.stops == 3, "{report}");
+    assert!(report.crashes > 0 && report.losses > 0, "{report}");
+    assert_eq!((report.sweeps, report.restarts), (settings.sweeps, settings.restarts), "{report}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sqlite_loses_nothing() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let url = format!("sqlite:{}", directory.path().join("zopnight.db").display());
+    holds(&small(&url, directory.path(), false), None).await;
+}
