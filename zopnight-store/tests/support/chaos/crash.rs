@@ -5,18 +5,19 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use zopnight_store::testing::{Act, Hook, Point, STEPS};
 
 use super::random::Random;
-use super::settings::CrashAt;
-
-const OPERATIONS: [&str; 6] =
-    ["queue.enqueue", "queue.claim", "queue.extend", "queue.finish", "queue.maintain", "store.apply"];
+use super::settings::{CrashAt, Role};
 
 impl CrashAt {
     /// The points in turn, so that a long run meets all; how often it is passed first is drawn.
-    pub(super) fn of(turn: u32, random: &mut Random) -> Self {
-        let (turn, operations) = (turn as usize, OPERATIONS.len());
-        let operation = OPERATIONS[turn % operations].to_owned();
-        let step = STEPS[turn / operations % STEPS.len()].to_owned();
-        Self { operation, step, nth: random.below(6), passes: random.below(40) }
+    pub(super) fn of(role: Role, turn: u32, random: &mut Random) -> Self {
+        let operations: &[&str] = match role {
+            Role::Producer => &["queue.enqueue", "store.apply"],
+            Role::Worker => &["queue.claim", "queue.finish", "store.apply", "queue.maintain", "queue.extend"],
+        };
+        let (turn, count) = (turn as usize, operations.len());
+        let operation = operations[turn % count].to_owned();
+        let step = STEPS[turn / count % STEPS.len()].to_owned();
+        Self { operation, step, nth: random.below(5), passes: random.below(15) }
     }
 }
 

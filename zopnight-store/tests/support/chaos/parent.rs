@@ -80,7 +80,7 @@ async fn judge(settings: &Settings, launch: &Launch, server: Option<&Server>) ->
         processes.calm = began.elapsed() > settings.window;
         if due.is_empty() && processes.produced() && looked.elapsed() > Duration::from_millis(300) {
             looked = Instant::now();
-            left = store.stats().await.unwrap_or_else(|_| left);
+            left = store.stats().await.unwrap_or(left);
             if live(&left) == 0 && store.stats().await.is_ok_and(|stats| live(&stats) == 0) {
                 break;
             }

@@ -75,9 +75,8 @@ impl Processes {
     fn start(&mut self, role: Role) -> Child {
         let incarnation = self.started;
         self.started += 1;
-        let crashes = !self.calm && role == Role::Worker;
-        let crash = (crashes && self.random.chance(60)).then(|| CrashAt::of(incarnation, &mut self.random));
-        let full = crashes && crash.is_none() && self.random.chance(25);
+        let crash = (!self.calm && self.random.chance(60)).then(|| CrashAt::of(role, incarnation, &mut self.random));
+        let full = !self.calm && role == Role::Worker && crash.is_none() && self.random.chance(25);
         let (settings, began) = (self.settings.clone(), self.began);
         let (variable, orders) = Orders { settings, role, incarnation, began, crash, full }.variable();
         Command::new(std::env::current_exe().expect("this program"))

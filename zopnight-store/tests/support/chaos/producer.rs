@@ -6,6 +6,7 @@ use std::time::Duration;
 use zopnight_core::domain::{Applied, NewJob, RevisionChange};
 use zopnight_core::ports::Store;
 
+use super::crash::Crash;
 use super::database::open;
 use super::settings::{Orders, fatal};
 use super::worker::{again, told};
@@ -20,7 +21,8 @@ struct Producer {
 
 pub(super) async fn run(orders: Orders) {
     let s = &orders.settings;
-    let store = again(async || open(&s.url, None, false).await).await;
+    let hook = || orders.crash.clone().map(|at| Arc::new(Crash::new(at)) as _);
+    let store = again(async || open(&s.url, hook(), false).await).await;
     let workload = Workload { seed: s.seed, jobs: s.jobs };
     let producer = Producer { store, history: History::append(&s.history), workload };
     let steps = workload.steps();
