@@ -16,11 +16,13 @@ use crate::domain::{
     LogSource, LogTail, Maintained, NewJob, OrgId, Page, ParkedJob, QueueStats, RevisionChange, RevisionId, RevisionQuery,
     RevisionView, Scope, SweepPage, SweepQuery,
 };
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Retry};
 use crate::ports::{Clock, JobQueue, RevisionStore};
 use crate::testing::hook::{Act, Hook, Point};
 use crate::testing::peek::{JobPeek, Peek};
 use crate::testing::suites::harness::Cell;
+
+const SOON: Retry = Retry::After(Duration::from_secs(1));
 
 /// A store in memory. Clones share the data, as two processes share a database.
 #[derive(Clone, Debug)]
@@ -99,7 +101,7 @@ impl MemoryStore {
             Act::Go => Ok(answer),
             Act::Hang => pending().await,
             Act::DropConnection | Act::Fail | Act::LoseAnswer => {
-                let error = Error::unavailable(operation, "the answer to the commit was lost");
+                let error = Error::unavailable(operation, "the answer to the commit was lost").with_retry(SOON);
                 Err(error.with("code", "commit_unknown").with("commit", "unknown"))
             }
         }
@@ -130,7 +132,8 @@ impl MemoryStore {
             Act::Go => Ok(()),
             Act::Hang => pending().await,
             Act::DropConnection | Act::Fail | Act::LoseAnswer => {
-                Err(Error::unavailable(operation, "the store cannot be reached").with("code", "store_unreachable"))
+                let error = Error::unavailable(operation, "the store cannot be reached").with_retry(SOON);
+                Err(error.with("code", "store_unreachable"))
             }
         }
     }

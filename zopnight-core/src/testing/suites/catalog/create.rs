@@ -1,15 +1,20 @@
 //! Creation, removal, configuration; requests that come twice.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::domain::{
     Applied, BranchMark, BranchName, ConfigPatch, DeploymentId, DeploymentOp, EventKind, Expect, Idempotency,
     IdempotencyRef, JobState, Lane, NewEvent, OrgId, OwnerName, QuotaKind, RepoName, RevisionChange, RevisionState,
-    SourcePatch, Stale,
+    SourcePatch, Stale, hex,
 };
 use crate::error::ErrorKind;
+use crate::ports::Store;
+use crate::testing::hook::Act;
 use crate::testing::suites::fixtures::{self, commit, create, deployment_id, org, revision_id, told, with_revision};
-use crate::testing::suites::store::{App, Kit, StoreHarness, committed};
+use crate::testing::suites::harness::StoreHarness;
+use crate::testing::suites::stepper::meanwhile;
+use crate::testing::suites::store::{App, Kit, committed};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -178,6 +183,41 @@ pub async fn idempotency_100_concurrent(h: &dyn StoreHarness) {
     assert!(replayed.iter().all(|id| *id == made[0]));
     let peek = h.peek().await;
     assert_eq!((peek.deployments.len(), peek.jobs.len(), peek.idempotency), (1, 1, 1));
+}
+
+/// Of two equal requests beside each other one is carried out and the other is answered with it, wherever the first stands.
+pub async fn idempotency_first_wins_at_every_point(h: &dyn StoreHarness) {
+    for at in 0.. {
+        let change = || request(&org(&format!("org-{at}")), "shop", 1, 1);
+        let carry_out = |change: RevisionChange| {
+            move |store: Arc<dyn Store>| async move { store.apply(change).await.expect("a change is answered") }
+        };
+        let both = meanwhile(h, at, Act::Go, carry_out(change()), carry_out(change())).await;
+        let Some(both) = both else { break };
+        match (&both.first, &both.second) {
+            (Applied::Committed(done), Applied::Replayed(record))
+            | (Applied::Replayed(record), Applied::Committed(done)) => {
+                assert_eq!(record.revision, Some(done.numbers[0].0), "{:?}", both.at);
+            }
+            other => panic!("{:?}: {other:?}", both.at),
+        }
+    }
+}
+
+/// Of a key and its request only hashes are stored.
+pub async fn idempotency_keys_are_hashed(h: &dyn StoreHarness) {
+    const KEY: &str = "canary-key-of-a-request";
+    let kit = Kit::of(h);
+    let (scope_hash, key_hash) = (hex::sha256(b"canary-scope"), hex::sha256(KEY.as_bytes()));
+    let key = IdempotencyRef { scope_hash, key_hash };
+    let wanted = Idempotency { key, request_digest: hex::sha256(b"canary-request"), status: 201 };
+    kit.commit(create(&org("a"), deployment_id(), "shop").with_idempotency(Some(wanted.clone()))).await;
+    let raw = h.raw().await;
+    assert!(raw.contains("shop"), "the rows are looked at");
+    for hash in [scope_hash, key_hash, wanted.request_digest] {
+        assert!(raw.to_lowercase().contains(&hex::encode(&hash)), "the hash is stored as it is");
+    }
+    assert!(!raw.contains("canary"), "neither key nor request is stored");
 }
 
 /// Records past their time are purged.

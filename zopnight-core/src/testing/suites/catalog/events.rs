@@ -8,10 +8,14 @@ use crate::domain::{
     RevisionMove, RevisionOp, RevisionPatch, RevisionState,
 };
 use crate::error::ErrorKind;
+use crate::ports::Store;
+use crate::testing::hook::Act;
 use crate::testing::suites::fixtures::{
     deployment_id, image, new_deployment, new_revision, org, plain_job, revision_id, step, told,
 };
-use crate::testing::suites::store::{App, Kit, StoreHarness, committed};
+use crate::testing::suites::harness::StoreHarness;
+use crate::testing::suites::stepper::meanwhile;
+use crate::testing::suites::store::{App, Kit, committed};
 
 fn note(text: &str) -> NewEvent {
     NewEvent::new(EventKind::ImageResolved, text)
@@ -63,6 +67,30 @@ pub async fn events_dense_under_concurrency(h: &dyn StoreHarness) {
             texts.iter().zip(["0", "1", "2"]).all(|(t, i)| *t == writer.clone().map(|w| (w, i.to_owned()))),
             "{texts:?}"
         );
+    }
+}
+
+/// Two changes of one deployment beside each other, one of which stands at each of its points in turn: each gets a run of
+/// numbers of its own, in the order of their commits.
+pub async fn events_dense_at_every_point(h: &dyn StoreHarness) {
+    let kit = Kit::of(h);
+    let app = kit.app(&org("a"), "shop").await;
+    let tell = |n: usize| {
+        let change = (0..n).map(|_| note("x").of(app.first)).fold(app.change(), RevisionChange::with_event);
+        move |store: Arc<dyn Store>| async move {
+            committed(store.apply(change).await.expect("a change is answered")).events.expect("events")
+        }
+    };
+    let mut next = 3;
+    for at in 0.. {
+        let Some(both) = meanwhile(h, at, Act::Go, tell(2), tell(3)).await else { break };
+        let runs = [(next, next + 1), (next + 2, next + 4)];
+        let other = [(next + 3, next + 4), (next, next + 2)];
+        let given = [both.first, both.second];
+        assert!(given == runs || given == other, "{given:?} {:?}", both.at);
+        let first_won = both.first.0 == next;
+        assert!(!both.overtook || first_won == both.at.is_committed(), "{given:?} {:?}", both.at);
+        next += 5;
     }
 }
 

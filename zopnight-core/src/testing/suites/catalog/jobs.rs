@@ -1,16 +1,21 @@
 //! The job a change comes from, and the jobs it leaves.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::domain::{
-    Applied, AttemptOp, CancelJobs, EventKind, Fence, JobKind, JobState, JobStep, Lane, LeaseRef, NewEvent, NewJob, Outcome,
-    RevisionChange, RevisionPatch, RevisionState, RunOutcome, Scope, Settled,
+    Applied, AttemptOp, Budget, CancelJobs, EventKind, Fence, JobKind, JobState, JobStep, Lane, LeaseRef, NewEvent, NewJob,
+    Outcome, RevisionChange, RevisionPatch, RevisionState, RunOutcome, Scope, Settled,
 };
 use crate::error::ErrorKind;
+use crate::ports::Store;
+use crate::testing::hook::Act;
 use crate::testing::suites::fixtures::{
     attempt_id, build_job, deploy_job, image, job_id, open, org, plain_job, step, told, watch_job,
 };
-use crate::testing::suites::store::{App, Kit, LEASE, StoreHarness, retry};
+use crate::testing::suites::harness::StoreHarness;
+use crate::testing::suites::stepper::meanwhile;
+use crate::testing::suites::store::{App, Kit, LEASE, retry};
 
 fn noted(change: RevisionChange) -> RevisionChange {
     change.with_event(NewEvent::new(EventKind::BuildAttempt, "noted"))
@@ -89,6 +94,54 @@ pub async fn job_finish_repeat_is_already_finished(h: &dyn StoreHarness) {
         let applied = kit.apply(change().with_follow_up(plain_job(&app.org))).await;
         assert!(matches!(applied, Applied::AlreadyFinished), "{applied:?}");
         assert_eq!(h.peek().await, before);
+    }
+}
+
+/// A change under a lease beside the taking back of that lease, wherever the change stands: a worker that has lost its lease
+/// writes nothing, and one that wrote had not lost it.
+pub async fn job_lost_beside_its_change(h: &dyn StoreHarness) {
+    let kit = Kit::of(h);
+    for hold in [true, false] {
+        for at in 0.. {
+            let app = kit.app(&org("a"), &format!("app-{hold}-{at}")).await;
+            let lease = kit.claim_one(Lane::Build).await;
+            h.advance(2 * LEASE);
+            let job = if hold { JobStep::Hold(lease.job) } else { JobStep::Finish(lease.job, Outcome::Done) };
+            let change = noted(app.change().with_job(job));
+            let write = |store: Arc<dyn Store>| async move { store.apply(change).await.expect("a change is answered") };
+            let take_back = |store: Arc<dyn Store>| async move {
+                let budget = Budget { time: Duration::from_secs(60), purge: false };
+                store.maintain(&budget).await.expect("housekeeping is done").taken_back
+            };
+            let Some(both) = meanwhile(h, at, Act::Go, write, take_back).await else {
+                end_all(&kit).await;
+                break;
+            };
+            let row = kit.job(lease.id).await;
+            let written = kit.events(&app).await.len() == 3;
+            match both.first {
+                Applied::Committed(_) => {
+                    assert!(written, "{:?}", both.at);
+                    let lost = both.overtook && both.second > 0 && !both.at.is_committed();
+                    assert!(!lost, "it wrote after its lease was taken back: {:?}", both.at);
+                    assert!(hold || row.state == JobState::Done, "{row:?} {:?}", both.at);
+                }
+                Applied::LeaseLost => {
+                    assert!(!written, "{:?}", both.at);
+                    assert_eq!((row.state, row.counters.losses, both.second), (JobState::Ready, 1, 1), "{:?}", both.at);
+                }
+                other => panic!("{:?}: {other:?}", both.at),
+            }
+            end_all(&kit).await;
+        }
+    }
+}
+
+/// Runs what is left in the lane, so that the next round has it for itself.
+async fn end_all(kit: &Kit<'_>) {
+    kit.maintain().await;
+    for lease in kit.claim(Lane::Build, 10).await {
+        kit.finish(lease.job, Outcome::Done).await;
     }
 }
 

@@ -6,8 +6,10 @@ pub mod events;
 pub mod jobs;
 pub mod reads;
 pub mod revisions;
+pub mod robust;
 pub mod script;
 pub mod tenants;
+mod world;
 
 /// Stamps the catalog's cases; `store_suite!` calls it.
 #[doc(hidden)]
@@ -27,6 +29,8 @@ macro_rules! catalog_cases {
                 idempotency_failed_request_stores_nothing,
                 idempotency_expired_is_new,
                 idempotency_100_concurrent,
+                idempotency_first_wins_at_every_point,
+                idempotency_keys_are_hashed,
                 purge_idempotency_after_ttl,
                 config_version_conflict,
                 source_marks_follow_the_branch,
@@ -59,6 +63,7 @@ macro_rules! catalog_cases {
                 job_finish_in_same_commit,
                 job_lost_rolls_back_all,
                 job_finish_repeat_is_already_finished,
+                job_lost_beside_its_change,
                 self_reenqueue_same_key,
                 callback_100_identical,
                 cancel_of_revision_is_exact,
@@ -79,6 +84,7 @@ macro_rules! catalog_cases {
             @stamp $factory, catalog::events,
             [
                 events_dense_under_concurrency,
+                events_dense_at_every_point,
                 events_tail_misses_nothing,
                 event_limits_cut,
                 event_cap_of_a_revision,
@@ -108,6 +114,19 @@ macro_rules! catalog_cases {
                 two_org_reads,
                 two_org_fuzz,
                 foreign_lease_is_lost,
+            ]
+        );
+        $crate::store_suite!(
+            @stamp $factory, catalog::robust,
+            [
+                dropped_future_rolls_back,
+                crash_hook_each_statement,
+                commit_unknown_is_repeatable,
+                connection_killed_is_retried_once,
+                server_restart_recovers,
+                pool_exhausted_is_unavailable_in_5s,
+                read_only_database_is_unavailable,
+                lock_wait_is_run_again_whole,
             ]
         );
         $crate::store_suite!(

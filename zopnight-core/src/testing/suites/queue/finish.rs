@@ -1,15 +1,23 @@
 //! How leases end.
 
+use std::sync::Arc;
 use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 
 use crate::domain::job_state::Counters;
 use crate::domain::{
-    CancelJobs, Extended, Fence, Finish, Finished, JobError, JobPayload, JobState, Lane, Lease, LeaseRef, Outcome,
+    Budget, CancelJobs, Extended, Fence, Finish, Finished, JobError, JobPayload, JobState, Lane, Lease, LeaseRef, Outcome,
     RevisionJob, SweepJob,
 };
 use crate::error::ErrorKind;
+use crate::ports::Store;
+use crate::testing::hook::Act;
 use crate::testing::suites::fixtures::{build_job, deployment_id, org, plain_job, revision_id, start, sweep_job};
-use crate::testing::suites::store::{Kit, LEASE, StoreHarness, park, retry, scope, snooze};
+use crate::testing::suites::harness::StoreHarness;
+use crate::testing::suites::stepper::meanwhile;
+use crate::testing::suites::store::{Kit, LEASE, committed, park, retry, scope, snooze};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
@@ -178,24 +186,39 @@ pub async fn finish_vs_cancel(h: &dyn StoreHarness) {
         }
         assert_eq!(kit.state(lease.id).await, JobState::Done);
     }
+    for at in 0.. {
+        let app = kit.app(&org("a"), &format!("app-{at}")).await;
+        let lease = kit.claim_one(Lane::Build).await;
+        let change = app.change().with_cancel(CancelJobs::OfRevision(app.first));
+        let cancel = |store: Arc<dyn Store>| async move { committed(store.apply(change).await.expect("it is answered")) };
+        let Some(both) = meanwhile(h, at, Act::Go, ending(lease.job), cancel).await else { break };
+        assert_eq!((both.first, kit.state(lease.id).await), (Finished::Accepted, JobState::Done), "{:?}", both.at);
+    }
 }
 
-/// Of an end and a taking back, whichever comes first wins.
+/// Of an end and a taking back, whichever comes first wins, wherever the end stands.
 pub async fn finish_vs_take_back(h: &dyn StoreHarness) {
     let kit = Kit::of(h);
-    for round in 0..20 {
+    for at in 0.. {
         let lease = claimed(&kit).await;
         h.advance(2 * LEASE);
-        let (store, job) = (h.other(), lease.job);
-        let finish = tokio::spawn(async move { store.finish(vec![Finish { lease: job, outcome: Outcome::Done }]).await });
-        let taken = kit.maintain().await.taken_back;
-        let answer = finish.await.expect("the finish ends").expect("a finish is answered");
-        let expected = if taken == 1 { (Finished::Lost, JobState::Ready) } else { (Finished::Accepted, JobState::Done) };
-        assert_eq!((answer[0], kit.state(lease.id).await), expected, "round {round}");
+        let take_back = |store: Arc<dyn Store>| async move {
+            let budget = Budget { time: Duration::from_secs(60), purge: false };
+            store.maintain(&budget).await.expect("housekeeping is done").taken_back
+        };
+        let Some(both) = meanwhile(h, at, Act::Go, ending(lease.job), take_back).await else { break };
+        let taken = both.second == 1;
+        let expected = if taken { (Finished::Lost, JobState::Ready) } else { (Finished::Accepted, JobState::Done) };
+        assert_eq!((both.first, kit.state(lease.id).await), expected, "{:?}", both.at);
         for lease in kit.claim(Lane::Build, 1).await {
             kit.finish(lease.job, Outcome::Done).await;
         }
     }
+}
+
+fn ending(lease: LeaseRef) -> impl FnOnce(Arc<dyn Store>) -> BoxFuture<'static, Finished> {
+    let items = vec![Finish { lease, outcome: Outcome::Done }];
+    move |store| async move { store.finish(items).await.expect("a finish is answered")[0] }.boxed()
 }
 
 /// Accepted and lost in one call, answered in order; more than 100 items are refused.
@@ -226,6 +249,7 @@ pub async fn finish_error_is_cut_and_redacted(h: &dyn StoreHarness) {
     assert_eq!(kept, error);
     assert!(kept.code().len() <= 40 && kept.message().len() <= 1_024);
     assert!(!kept.message().contains(&canary), "{kept:?}");
+    assert!(!h.raw().await.contains(&canary), "in no table");
 }
 
 /// Nothing moves a job that has ended but the revival of a parked one.
