@@ -9,6 +9,8 @@ mod checker;
 mod history;
 #[path = "support/servers.rs"]
 mod servers;
+#[path = "support/tables.rs"]
+mod tables;
 
 use std::path::Path;
 use std::time::Duration;

@@ -18,6 +18,8 @@ mod checker;
 mod history;
 #[path = "../../tests/support/servers.rs"]
 mod servers;
+#[path = "../../tests/support/tables.rs"]
+mod tables;
 
 use std::process::ExitCode;
 

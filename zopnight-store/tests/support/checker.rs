@@ -8,27 +8,7 @@ use std::fmt;
 use uuid::Uuid;
 
 use crate::history::{Act, Line, Op, acts};
-
-/// A job's row.
-#[derive(Clone, Debug)]
-pub(crate) struct Row {
-    pub(crate) seq: i64,
-    pub(crate) state: String,
-    pub(crate) hand_outs: i64,
-    pub(crate) failures: i64,
-    pub(crate) losses: i64,
-    pub(crate) panics: i64,
-}
-
-/// What is in the database at the end.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Tables {
-    pub(crate) jobs: HashMap<Uuid, Row>,
-    /// Job and fence of each row of the scratch table.
-    pub(crate) effects: Vec<(Uuid, u64)>,
-    /// Of each event that was written with the end of a job: the job, and the follow-up job.
-    pub(crate) ended: Vec<(Uuid, Option<Uuid>)>,
-}
+use crate::tables::{Row, Tables};
 
 /// From how many failures, panics and losses on a job is given up.
 pub(crate) const LIMITS: (i64, i64, i64) = (5, 3, 5);
@@ -121,7 +101,9 @@ impl<'h> Judge<'h> {
             *earliest = if claim.end < earliest.end { claim } else { earliest };
         }
         for (holder, next) in first.values().zip(first.values().skip(1)) {
-            let gave = self.ends_of(holder.line.job.unwrap_or_default()).any(|end| Some(end.begin) < next.end);
+            let job = holder.line.job.unwrap_or_default();
+            let last = |end: &&Act<'_>| self.tables.jobs.get(&job).is_some_and(|row| row.fence() == end.fence());
+            let gave = self.ends_of(job).filter(last).any(|end| Some(end.begin) < next.end);
             self.hold(gave, "Q5", "a serial key had two holders, or a wrong order", &[Some(holder), Some(next)])?;
         }
         Ok(())
@@ -167,8 +149,13 @@ impl<'h> Judge<'h> {
         let (done, ended) = (row.state == "done", matches!(row.state.as_str(), "done" | "parked"));
         hold(acts.iter().any(|act| act.is(Op::Enqueue)), "Q1", "nobody enqueued it")?;
         hold(ended, "Q1", "it never came to its end")?;
-        let last = u64::try_from(row.seq << 20 | row.hand_outs).unwrap_or(0);
-        hold(!done || self.effects.contains_key(&(job, last)), "Q1", "done without its effect")?;
+        hold(!done || self.effects.contains_key(&(job, row.fence())), "Q1", "done without its effect")?;
+        for act in acts.iter().filter(|act| act.fence() == row.fence()) {
+            let ended = || acts.iter().any(|end| end.ends() && end.fence() == row.fence() && Some(end.begin) < act.end);
+            hold(act.answer != "lost" || ended(), "Q3", "a lease was lost to nobody")?;
+            let is_end = act.ends() || !act.is(Op::Finish);
+            hold(is_end || !act.accepted(), "Q3", "ended under the fence of a hand-out that had failed")?;
+        }
         for ((_, fence), rows) in self.effects.range((job, 0)..=(job, u64::MAX)) {
             hold(*rows == 1, "Q2", &format!("{rows} effects under the fence {fence}"))?;
             let claimed = acts.iter().any(|act| act.is(Op::Claim) && act.fence() == *fence);

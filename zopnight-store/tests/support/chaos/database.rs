@@ -14,7 +14,7 @@ use zopnight_core::{Error, Result};
 use zopnight_store::testing::Hook;
 use zopnight_store::{SqliteStore, StoreOptions, connect};
 
-use crate::checker::{Row, Tables};
+use crate::tables::{Row, Tables};
 
 /// Connections of our own, beside the store's.
 #[derive(Clone, Debug)]

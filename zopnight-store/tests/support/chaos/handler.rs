@@ -57,6 +57,8 @@ async fn work(worker: &Worker, lease: &Lease, behaviour: Behaviour, app: Option<
             panic!("{INTENDED} asks for it");
         }
         Behaviour::Lasts { .. } if lease.losses == 0 && !is_link => sleep(LEASE + Duration::from_secs(1)).await,
+        // The next to hold the job is still at it when the first, whose lease ran out, tries to end it.
+        Behaviour::Lasts { silent: true } if lease.losses == 1 && !is_link => sleep(LEASE / 3).await,
         _ => {}
     }
     match (&lease.payload, app) {

@@ -2,8 +2,9 @@
 
 use uuid::Uuid;
 
-use super::{Row, Tables, check};
+use super::check;
 use crate::history::{Line, Op};
+use crate::tables::{Row, Tables};
 
 const DEPLOY: &str = "acme/deploy:shop";
 
@@ -190,6 +191,37 @@ fn a_zombie_that_keeps_its_lease() {
     let mut s = good();
     s.act(Line::of(Op::Extend).job(job(3)).fence(fence(3, 1)), "until");
     s.breaks("Q3", "old fence");
+}
+
+#[test]
+fn a_lease_that_a_zombie_ended() {
+    let mut s = good();
+    let at = s.at(Op::Effect, 5, false);
+    let lost = Line::of(Op::Extend).job(job(5)).fence(fence(5, 1));
+    s.lines.insert(at, Line { p: 8, n: 1, ..lost.clone() });
+    s.lines.insert(at + 1, Line { p: 8, n: 1, ..lost.answered("lost") });
+    s.breaks("Q3", "lost to nobody");
+}
+
+#[test]
+fn a_job_done_by_none_of_its_holders() {
+    let mut s = good();
+    let finish = s.at(Op::Finish, 5, false);
+    for line in &mut s.lines[finish..] {
+        line.want = Some("retry".to_owned());
+    }
+    s.breaks("Q3", "had failed");
+}
+
+#[test]
+fn a_key_that_a_zombie_gave_on() {
+    let mut s = good();
+    let (from, to) = (s.at(Op::Finish, 1, false), s.at(Op::Effect, 2, false));
+    let finish: Vec<Line> = s.lines.drain(from..from + 2).collect();
+    s.lines.splice(to..to, finish.iter().cloned());
+    let zombie = finish.into_iter().map(|line| Line { p: 8, fence: Some(fence(1, 0)), ..line });
+    s.lines.splice(from..from, zombie);
+    s.breaks("Q5", "two holders");
 }
 
 #[test]
