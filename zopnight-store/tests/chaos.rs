@@ -7,6 +7,8 @@ mod chaos;
 mod checker;
 #[path = "support/history.rs"]
 mod history;
+#[path = "support/random.rs"]
+mod random;
 #[path = "support/servers.rs"]
 mod servers;
 #[path = "support/tables.rs"]

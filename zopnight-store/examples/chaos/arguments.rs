@@ -6,13 +6,16 @@ use crate::chaos::Settings;
 
 pub(crate) const USAGE: &str =
     "usage: chaos (--url URL | --private mariadb|postgres) [--jobs 20000] [--workers 6] [--kills 200]
-             [--stops 3] [--sweeps 2] [--restarts 0] [--seed 1] [--minutes 5] [--history chaos.jsonl]";
+             [--stops 3] [--sweeps 2] [--restarts 0] [--seed 1] [--minutes 5] [--history chaos.jsonl]
+       chaos --mix (--url URL | --private mariadb|postgres) [--seconds 60]";
 
 #[derive(Debug)]
 pub(crate) struct Arguments {
     pub(crate) settings: Settings,
     /// A server of our own instead of a URL.
     pub(crate) private: Option<String>,
+    /// Only the mix of callers in one process, for so long.
+    pub(crate) mix: Option<Duration>,
 }
 
 impl Arguments {
@@ -31,8 +34,12 @@ impl Arguments {
             window: Duration::from_secs(300),
             history: std::env::current_dir().map_err(|e| e.to_string())?.join("chaos.jsonl"),
         };
-        let mut private = None;
+        let (mut private, mut mix, mut seconds) = (None, false, 60);
         while let Some(name) = words.next() {
+            if name == "--mix" {
+                mix = true;
+                continue;
+            }
             let value = words.next().ok_or_else(|| format!("{name} needs a value"))?;
             let number = || value.parse::<u32>().map_err(|_| format!("{name} needs a number, not {value}"));
             match name.as_str() {
@@ -44,6 +51,7 @@ impl Arguments {
                 "--stops" => settings.stops = number()?,
                 "--sweeps" => settings.sweeps = number()?,
                 "--restarts" => settings.restarts = number()?,
+                "--seconds" => seconds = number()?,
                 "--seed" => settings.seed = u64::from(number()?),
                 "--minutes" => {
                     let minutes: f64 = value.parse().map_err(|_| format!("{name} needs a number, not {value}"))?;
@@ -62,6 +70,7 @@ impl Arguments {
         if settings.url.starts_with("sqlite") {
             settings.sweeps = 0;
         }
-        Ok(Self { settings, private })
+        let mix = mix.then(|| Duration::from_secs(u64::from(seconds)));
+        Ok(Self { settings, private, mix })
     }
 }

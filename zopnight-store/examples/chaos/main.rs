@@ -4,10 +4,12 @@
 //! ```text
 //! cargo run --release -p zopnight-store --example chaos -- --url sqlite:/tmp/chaos.db --jobs 20000 --workers 6 --kills 200 --seed 7 --minutes 5
 //! cargo run --release -p zopnight-store --example chaos -- --private mariadb --restarts 3 --history history.jsonl
+//! cargo run --release -p zopnight-store --example chaos -- --private mariadb --mix --seconds 60
 //! ```
 //!
 //! `--url` names an empty database; `--private mariadb` or `postgres` starts a server of its own, the only one that is
-//! killed. The history is a file of JSON lines, kept where `--history` says.
+//! killed. The history is a file of JSON lines, kept where `--history` says. `--mix` is another run: producers, claimers, a
+//! promoter and a purger of one process, no error of which may reach a caller.
 
 mod arguments;
 #[path = "../../tests/support/chaos/mod.rs"]
@@ -16,6 +18,12 @@ mod chaos;
 mod checker;
 #[path = "../../tests/support/history.rs"]
 mod history;
+#[path = "../../tests/support/mix.rs"]
+mod mix;
+#[path = "../../tests/support/random.rs"]
+mod random;
+#[path = "../../tests/support/retries.rs"]
+mod retries;
 #[path = "../../tests/support/servers.rs"]
 mod servers;
 #[path = "../../tests/support/tables.rs"]
@@ -25,6 +33,7 @@ use std::process::ExitCode;
 
 use arguments::{Arguments, USAGE};
 use chaos::Launch;
+use zopnight_store::{StoreOptions, connect};
 
 fn main() -> ExitCode {
     chaos::child();
@@ -38,7 +47,7 @@ fn main() -> ExitCode {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     match runtime.block_on(run(arguments)) {
         Ok(report) => {
-            println!("{report}\nnothing lost, no effect twice, fences strictly rising");
+            println!("{report}");
             ExitCode::SUCCESS
         }
         Err(why) => {
@@ -63,6 +72,12 @@ async fn run(arguments: Arguments) -> Result<String, String> {
     if let Some(database) = &database {
         database.url().clone_into(&mut settings.url);
     }
+    if let Some(time) = arguments.mix {
+        let retries = retries::Retries::install();
+        let store = connect(&settings.url, StoreOptions::default()).await.map_err(|e| format!("{e:?}"))?;
+        let mixed = mix::run(store, &settings.url, time).await.map_err(|e| format!("an error reached a caller: {e:?}"))?;
+        return Ok(format!("{mixed}\nno error reached a caller; transactions run again: {retries}"));
+    }
     let report = chaos::run(&settings, &Launch { arguments: Vec::new() }, server.as_ref()).await?;
-    Ok(report.to_string())
+    Ok(format!("{report}\nnothing lost, no effect twice, fences strictly rising"))
 }

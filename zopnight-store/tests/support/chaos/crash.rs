@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use zopnight_store::testing::{Act, Hook, Point, STEPS};
 
-use super::random::Random;
 use super::settings::{CrashAt, Role};
+use crate::random::Random;
 
 impl CrashAt {
     /// The points in turn, so that a long run meets all; how often it is passed first is drawn.

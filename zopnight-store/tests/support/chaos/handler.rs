@@ -5,12 +5,13 @@ use std::time::Duration;
 use tokio::time::sleep;
 use zopnight_core::domain::{Finish, Finished, JobError, JobPayload, Lease, Outcome};
 
+use super::pipeline;
 use super::settings::INTENDED;
 use super::worker::{LEASE, Worker, told};
 use super::workload::Behaviour;
-use super::{pipeline, random::Random};
 use crate::checker::LIMITS;
 use crate::history::{Line, Op};
+use crate::random::Random;
 
 /// How the work of a lease went.
 #[derive(Debug)]

@@ -11,7 +11,6 @@ mod parent;
 mod pipeline;
 mod processes;
 mod producer;
-mod random;
 mod schedule;
 mod settings;
 mod worker;

@@ -4,9 +4,9 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 
-use super::random::Random;
 use super::settings::{CrashAt, Launch, Orders, Role, Settings};
 use crate::history::now;
+use crate::random::Random;
 
 #[derive(Debug)]
 pub(super) struct Processes {

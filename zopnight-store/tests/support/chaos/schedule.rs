@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::random::Random;
 use super::settings::Settings;
+use crate::random::Random;
 
 /// Longer than two leases.
 const FROZEN: Duration = Duration::from_secs(11);

@@ -7,7 +7,7 @@ use zopnight_core::domain::{
 };
 use zopnight_core::testing::suites::fixtures;
 
-use super::random::Random;
+use crate::random::Random;
 
 const ORGS: u32 = 5;
 /// Deployments in the catalog.

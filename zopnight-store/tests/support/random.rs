@@ -2,11 +2,11 @@
 
 /// SplitMix64.
 #[derive(Clone, Debug)]
-pub(super) struct Random(u64);
+pub(crate) struct Random(u64);
 
 impl Random {
     /// A sequence of its own for each seed and purpose.
-    pub(super) fn new(seed: u64, purpose: impl AsRef<[u8]>) -> Self {
+    pub(crate) fn new(seed: u64, purpose: impl AsRef<[u8]>) -> Self {
         let mut random = Self(seed);
         for byte in purpose.as_ref() {
             random.0 ^= u64::from(*byte);
@@ -15,7 +15,7 @@ impl Random {
         random
     }
 
-    pub(super) const fn next(&mut self) -> u64 {
+    pub(crate) const fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -25,17 +25,17 @@ impl Random {
     }
 
     /// Less than `bound`.
-    pub(super) fn below(&mut self, bound: u32) -> u32 {
+    pub(crate) fn below(&mut self, bound: u32) -> u32 {
         u32::try_from(self.next() % u64::from(bound.max(1))).unwrap_or(0)
     }
 
     /// Whether one of `percent` in a hundred.
-    pub(super) fn chance(&mut self, percent: u32) -> bool {
+    pub(crate) fn chance(&mut self, percent: u32) -> bool {
         self.below(100) < percent
     }
 
     /// What an id is made of.
-    pub(super) fn bytes(&mut self) -> [u8; 10] {
+    pub(crate) fn bytes(&mut self) -> [u8; 10] {
         let mut bytes = [0; 10];
         bytes[..8].copy_from_slice(&self.next().to_be_bytes());
         bytes

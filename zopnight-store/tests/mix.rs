@@ -1,0 +1,38 @@
+//! Eight producers, sixteen claimers, a promoter and a purger at once: no conflict reaches a caller. The long form is
+//! `cargo run --release -p zopnight-store --example chaos -- --mix --private mariadb --seconds 60`.
+
+#[path = "support/mix.rs"]
+mod mix;
+#[path = "support/random.rs"]
+mod random;
+#[path = "support/retries.rs"]
+mod retries;
+
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use retries::Retries;
+use zopnight_core::ports::Store;
+use zopnight_store::{StoreOptions, connect};
+
+static RETRIES: LazyLock<Retries> = LazyLock::new(Retries::install);
+
+async fn agrees(backend: &str, url: &str, time: Duration) {
+    LazyLock::force(&RETRIES);
+    let store: Arc<dyn Store> = connect(url, StoreOptions::default()).await.expect("a store");
+    let mixed = mix::run(store, url, time).await.unwrap_or_else(|e| panic!("an error reached a caller: {e:?}"));
+    eprintln!("{backend}: {mixed}; transactions run again so far: [{}]", *RETRIES);
+    for (count, what) in
+        [(&mixed.claimed, "claimed"), (&mixed.ended, "ended"), (&mixed.promoted, "promoted"), (&mixed.purged, "purged")]
+    {
+        assert!(count.load(Ordering::Relaxed) > 0, "nothing was {what}: {mixed}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn sqlite_keeps_its_conflicts_to_itself() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let url = format!("sqlite:{}", directory.path().join("zopnight.db").display());
+    agrees("sqlite", &url, Duration::from_secs(4)).await;
+}
