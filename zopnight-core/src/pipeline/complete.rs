@@ -155,7 +155,7 @@ impl Pipeline {
             }
         };
         let Some(change) = change else { return Ok(false) };
-        match self.store().apply(change).await.map_err(unavailable)? {
+        match self.commit(change).await.map_err(unavailable)? {
             Applied::Committed(_) => Ok(true),
             Applied::Deleting => Err(CallbackRefusal::RevisionTerminal),
             _ => Ok(false),
@@ -247,7 +247,7 @@ impl Pipeline {
             let patch = AttemptPatch { refusal: Some(refusal.as_str()), ..AttemptPatch::default() };
             change = change.with_attempt(AttemptOp::Patch { jti: attempt.jti, patch });
         }
-        match self.store().apply(change.with_event(event)).await {
+        match self.commit(change.with_event(event)).await {
             Ok(_) => refusal,
             // The refusal stands; the builder tries again where that helps.
             Err(error) => {

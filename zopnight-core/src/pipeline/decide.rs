@@ -39,7 +39,7 @@ pub(super) enum Written {
 impl Pipeline {
     /// Applies a change that comes from outside, with every refusal as an error.
     pub(super) async fn write(&self, operation: &'static str, change: RevisionChange) -> Result<Written> {
-        match self.store().apply(change).await? {
+        match self.commit(change).await? {
             Applied::Committed(_) => Ok(Written::Committed),
             Applied::Stale(_) | Applied::Exists(_) => Ok(Written::Stale),
             Applied::Replayed(record) => Ok(Written::Replayed(record.revision, record.deployment)),

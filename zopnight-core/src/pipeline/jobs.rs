@@ -1,8 +1,8 @@
 //! The pipeline's side of a job: which handler runs it, and what its writes may answer.
 
 use crate::domain::{
-    Applied, DeploymentId, DeploymentView, JobPayload, JobStep, Lease, LeaseRef, NewJob, OrgId, Outcome, RevisionChange,
-    RevisionId, RevisionJob, RevisionView, Scope,
+    Applied, DeploymentId, DeploymentView, Enqueued, JobKind, JobPayload, JobStep, Lease, LeaseRef, NewJob, OrgId, Outcome,
+    RevisionChange, RevisionId, RevisionJob, RevisionView, Scope,
 };
 use crate::error::{Error, ErrorKind, Result};
 
@@ -89,9 +89,27 @@ impl Pipeline {
         }
     }
 
+    /// Applies a change; counts those of its jobs that a live one stood for.
+    pub(super) async fn commit(&self, change: RevisionChange) -> Result<Applied> {
+        let kinds: Vec<JobKind> = change.jobs.iter().map(|job| job.kind).collect();
+        let applied = self.store().apply(change).await?;
+        if let Applied::Committed(done) = &applied {
+            count_folded(&kinds, &done.enqueued);
+        }
+        Ok(applied)
+    }
+
+    /// Stores jobs that belong to no change.
+    pub(super) async fn enqueue(&self, jobs: Vec<NewJob>) -> Result<()> {
+        let kinds: Vec<JobKind> = jobs.iter().map(|job| job.kind).collect();
+        let enqueued = self.store().enqueue(jobs).await?;
+        count_folded(&kinds, &enqueued);
+        Ok(())
+    }
+
     /// Applies a change under a lease.
     pub(super) async fn step(&self, change: RevisionChange) -> Result<Step> {
-        match self.store().apply(change).await? {
+        match self.commit(change).await? {
             Applied::Committed(_) => Ok(Step::Committed),
             Applied::Stale(_) => Ok(Step::Stale),
             Applied::LeaseLost | Applied::AlreadyFinished | Applied::AtCapacity => Ok(Step::Over(Handled::Ended)),
@@ -128,6 +146,12 @@ impl Pipeline {
     /// The deployment a job is about; `None` if it is gone.
     pub(super) async fn job_deployment(&self, task: &Task) -> Result<Option<DeploymentView>> {
         absent_as_none(self.store().deployment(&task.org, task.deployment).await)
+    }
+}
+
+fn count_folded(kinds: &[JobKind], enqueued: &[Enqueued]) {
+    for (kind, _) in kinds.iter().zip(enqueued).filter(|(_, job)| job.folded) {
+        metrics::counter!("zopnight_jobs_folded_total", "kind" => kind.as_str()).increment(1);
     }
 }
 

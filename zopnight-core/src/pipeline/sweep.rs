@@ -37,14 +37,14 @@ impl Pipeline {
     pub async fn ensure_sweep(&self) -> Result<()> {
         let payload = JobPayload::Sweep(SweepJob::Periodic { since: None, after: None });
         let job = NewJob::new(self.new_job_id(), Scope::System, None, payload);
-        self.store().enqueue(vec![job]).await.map(|_| ())
+        self.enqueue(vec![job]).await
     }
 
     /// Stores the periodic sweep if it is not there, without hurrying one that is.
     pub(crate) async fn ensure_sweep_row(&self) -> Result<()> {
         let payload = JobPayload::Sweep(SweepJob::Periodic { since: None, after: None });
         let job = NewJob::new(self.new_job_id(), Scope::System, None, payload).after(INTERVAL);
-        self.store().enqueue(vec![job]).await.map(|_| ())
+        self.enqueue(vec![job]).await
     }
 
     pub(super) async fn run_sweep(&self, lease: &Lease, job: &SweepJob) -> Result<Handled> {

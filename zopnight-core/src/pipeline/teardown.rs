@@ -26,7 +26,7 @@ impl Pipeline {
             if view.deployment.deleting_at.is_some() {
                 // It folds into the job that is there, unless that was given up.
                 let job = self.job(&request.org, id, JobPayload::Teardown(TeardownJob { deployment: id }));
-                self.store().enqueue(vec![job]).await?;
+                self.enqueue(vec![job]).await?;
                 return self.accepted(&request.org, id, None, false).await.map(Some);
             }
             let event = NewEvent::new(EventKind::DeploymentDeleting, "the removal was asked for").by(&request.actor);

@@ -2,28 +2,36 @@
 
 use std::collections::BTreeSet;
 use std::future::Future;
+use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::Notify;
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::config::WorkerConfig;
 use super::running::Running;
 use super::shared::{Drained, JobReport, Shared, WorkerHealth};
 use super::slots::Slots;
-use crate::domain::{Budget, ClaimRequest, Finish, Finished, Lane, Lease, LeaseRef, Outcome, WorkerId, hex};
+use crate::domain::{ClaimRequest, Lane, Lease, LeaseRef, WorkerId, hex};
 use crate::error::Result;
 use crate::pipeline::Pipeline;
 use crate::ports::JobQueue;
 
 /// How long stopped handlers have before their leases are given back.
 const STOP_GRACE: Duration = Duration::from_secs(2);
-/// How often rows past their retention are deleted.
-const PURGE_EVERY: Duration = Duration::from_secs(60);
 /// Pauses while the store fails.
 const FAILING: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+
+/// Work beside the claims; it ends with whoever holds this.
+struct Aside(JoinHandle<()>);
+
+impl Drop for Aside {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
 
 /// Claims and runs jobs.
 #[derive(Debug)]
@@ -61,6 +69,7 @@ impl WorkerBuilder {
             id,
             running: Running::default(),
             freed: Notify::new(),
+            stirred: Notify::new(),
             last_turn: Mutex::new(Instant::now()),
         })))
     }
@@ -80,25 +89,18 @@ impl Worker {
     }
 
     /// Runs until `stop` resolves, then drains. Never ends because the store fails: it backs off (100 ms .. 5 s) and goes on.
+    /// Dropped before its end, it stops at once; its leases run out.
     pub async fn run_until(self, stop: impl Future<Output = ()> + Send) -> Drained {
         let shared = self.0;
         let mut jobs: JoinSet<(LeaseRef, JobReport)> = JoinSet::new();
         let mut drained = Drained::default();
-        let beats = tokio::spawn({
-            let shared = Arc::clone(&shared);
-            async move { shared.keep_leases().await }
-        });
-        let keeping = tokio::spawn({
-            let shared = Arc::clone(&shared);
-            async move { shared.keep_house().await }
-        });
-        tokio::select! {
-            () = shared.claim_on(&mut jobs, &mut drained) => {}
-            () = stop => {}
-        }
-        keeping.abort();
+        let beats = shared.aside(|shared| async move { shared.keep_leases().await });
+        let keeping = shared.aside(|shared| async move { shared.keep_house().await });
+        let counting = shared.aside(|shared| async move { shared.keep_count().await });
+        shared.claim_until(stop, &mut jobs, &mut drained).await;
+        drop((keeping, counting));
         shared.drain(&mut jobs, &mut drained).await;
-        beats.abort();
+        drop(beats);
         drained
     }
 
@@ -172,24 +174,48 @@ impl Shared {
         }
     }
 
-    /// Claims and starts jobs for ever.
-    async fn claim_on(self: &Arc<Self>, jobs: &mut JoinSet<(LeaseRef, JobReport)>, drained: &mut Drained) {
+    /// Claims and starts jobs until `stop` resolves.
+    async fn claim_until(
+        self: &Arc<Self>,
+        stop: impl Future<Output = ()> + Send,
+        jobs: &mut JoinSet<(LeaseRef, JobReport)>,
+        drained: &mut Drained,
+    ) {
+        let mut stop = pin!(stop);
         let (mut poll, mut failing) = (self.config.poll_min, FAILING.0);
         loop {
             self.turned();
             while let Some(ended) = jobs.try_join_next() {
                 count(drained, &ended);
             }
+            tokio::select! {
+                biased;
+                () = &mut stop => return,
+                () = std::future::ready(()) => {}
+            }
             let claimed = Instant::now();
-            match self.claim().await {
+            let mut claim = pin!(self.claim());
+            let answer = tokio::select! {
+                answer = &mut claim => answer,
+                () = &mut stop => {
+                    // What a claim under way hands out is ours, and is not to wait until its leases run out.
+                    let late = timeout(STOP_GRACE, claim).await;
+                    let late: Vec<LeaseRef> = late.into_iter().flatten().flatten().map(|lease| lease.job).collect();
+                    drained.released = drained.released.saturating_add(self.release(&late).await);
+                    return;
+                }
+            };
+            match answer {
                 Ok(leases) if leases.is_empty() => {
                     failing = FAILING.0;
                     tokio::select! {
                         () = self.queue.wait(poll) => {}
                         () = self.freed.notified() => {}
+                        () = &mut stop => return,
                     }
                     // A wake-up before the pause was over means that there is something to find.
                     poll = if claimed.elapsed() < poll {
+                        self.stirred.notify_one();
                         self.config.poll_min
                     } else {
                         poll.saturating_mul(2).min(self.config.poll_max)
@@ -197,6 +223,7 @@ impl Shared {
                 }
                 Ok(leases) => {
                     (poll, failing) = (self.config.poll_min, FAILING.0);
+                    self.stirred.notify_one();
                     for lease in leases {
                         let shared = Arc::clone(self);
                         jobs.spawn(async move { (lease.job, shared.supervise(&lease, claimed).await) });
@@ -204,45 +231,23 @@ impl Shared {
                 }
                 Err(error) => {
                     tracing::warn!(%error, "jobs could not be claimed");
-                    sleep(self.jittered(failing, 20)).await;
+                    tokio::select! {
+                        () = sleep(self.jittered(failing, 20)) => {}
+                        () = &mut stop => return,
+                    }
                     failing = failing.saturating_mul(2).min(FAILING.1);
                 }
             }
         }
     }
 
-    /// Housekeeping for ever: due jobs, expired leases, the sweep's row.
-    async fn keep_house(&self) {
-        let mut swept: Option<Instant> = None;
-        let mut purged = Instant::now();
-        loop {
-            let due = swept.is_none_or(|at| at.elapsed() >= self.config.sweep_interval);
-            if !self.config.sweep_interval.is_zero() && due && self.pipeline.has_builds() {
-                match self.pipeline.ensure_sweep_row().await {
-                    Ok(()) => swept = Some(Instant::now()),
-                    Err(error) => tracing::warn!(%error, "the sweep could not be asked for"),
-                }
-            }
-            let purge = purged.elapsed() >= PURGE_EVERY;
-            if purge {
-                purged = Instant::now();
-            }
-            let next_due = self.housekeep(purge).await;
-            let pause = self.jittered(self.config.maintain_every, 20);
-            // A job may have been stored meanwhile that is due earlier than any known one.
-            let pause = next_due.unwrap_or(self.config.poll_max).min(pause).min(self.config.poll_max);
-            sleep(pause.max(self.config.poll_min.min(Duration::from_millis(10)))).await;
-        }
-    }
-
-    async fn housekeep(&self, purge: bool) -> Option<Duration> {
-        match self.queue.maintain(&Budget { time: Duration::from_millis(500), purge }).await {
-            Ok(done) => done.next_due,
-            Err(error) => {
-                tracing::warn!(%error, "housekeeping failed");
-                None
-            }
-        }
+    /// Runs something beside the claims, until it is dropped.
+    fn aside<F, Fut>(self: &Arc<Self>, work: F) -> Aside
+    where
+        F: FnOnce(Arc<Self>) -> Fut,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        Aside(tokio::spawn(work(Arc::clone(self))))
     }
 
     /// Waits for running jobs, then stops them and gives their leases back.
@@ -271,16 +276,7 @@ impl Shared {
             jobs.abort_all();
         }
         let held: Vec<LeaseRef> = held.into_iter().collect();
-        for some in held.chunks(100) {
-            let items = some.iter().map(|lease| Finish { lease: *lease, outcome: Outcome::Release }).collect();
-            match self.queue.finish(items).await {
-                Ok(answers) => {
-                    let given = answers.iter().filter(|a| matches!(a, Finished::Accepted)).count();
-                    drained.released = drained.released.saturating_add(given as u64);
-                }
-                Err(error) => tracing::warn!(%error, "leases could not be given back; they will run out"),
-            }
-        }
+        drained.released = drained.released.saturating_add(self.release(&held).await);
     }
 }
 

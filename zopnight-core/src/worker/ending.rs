@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::shared::{JobReport, Shared};
+use super::telemetry;
 use crate::domain::{Finish, Finished, JobError, JobKind, JobPayload, Lease, Outcome, SweepJob};
 use crate::error::{Error, ErrorKind, Result, Retry};
 use crate::pipeline::Handled;
@@ -55,7 +56,7 @@ impl Shared {
                 self.retry(lease, error, Retry::Backoff, false).await
             }
             Ran::Panicked(error) => {
-                metrics::counter!("zopnight_job_panics_total", "kind" => kind).increment(1);
+                telemetry::panicked(lease.kind);
                 tracing::error!(kind, job = %lease.id, message = error.message(), "a job panicked");
                 if lease.panics.saturating_add(1) >= self.config.max_panics {
                     return self.give_up(lease, &error).await;
@@ -65,7 +66,7 @@ impl Shared {
             Ran::Cancelled => self.finish(lease, Outcome::Cancelled).await,
             Ran::GivenUp(error) => self.give_up(lease, &error).await,
             Ran::Lost => {
-                metrics::counter!("zopnight_job_lease_lost_total", "kind" => kind).increment(1);
+                telemetry::lease_lost(lease.kind);
                 tracing::warn!(kind, job = %lease.id, "a job's lease was lost");
                 JobReport::Lost
             }

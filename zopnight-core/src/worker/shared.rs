@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::config::WorkerConfig;
 use super::running::Running;
-use crate::domain::WorkerId;
+use crate::domain::{Finish, Finished, LeaseRef, Outcome, WorkerId};
 use crate::pipeline::Pipeline;
 use crate::ports::JobQueue;
 
@@ -21,10 +21,28 @@ pub(super) struct Shared {
     pub(super) running: Running,
     /// A job has ended: a slot is free.
     pub(super) freed: Notify,
+    /// A job may have been stored that is due earlier than any known one.
+    pub(super) stirred: Notify,
     pub(super) last_turn: Mutex<Instant>,
 }
 
 impl Shared {
+    /// Gives leases back, at most 100 in one call. Answers how many were still ours.
+    pub(super) async fn release(&self, leases: &[LeaseRef]) -> u64 {
+        let mut released = 0_u64;
+        for some in leases.chunks(100) {
+            let items = some.iter().map(|lease| Finish { lease: *lease, outcome: Outcome::Release }).collect();
+            match self.queue.finish(items).await {
+                Ok(answers) => {
+                    let given = answers.iter().filter(|a| matches!(a, Finished::Accepted)).count();
+                    released = released.saturating_add(given as u64);
+                }
+                Err(error) => tracing::warn!(%error, "leases could not be given back; they will run out"),
+            }
+        }
+        released
+    }
+
     pub(super) fn turned(&self) {
         *self.last_turn.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Instant::now();
     }

@@ -13,6 +13,14 @@ pub(super) struct Slots {
 }
 
 impl Slots {
+    /// How many more jobs of a class may start: its own slots that are left, and the shared ones.
+    pub(super) fn free(self, running: &BTreeMap<JobClass, usize>, class: JobClass) -> usize {
+        let own = |c: &JobClass| self.reserved.saturating_sub(running.get(c).copied().unwrap_or(0));
+        let kept: usize = JobClass::ALL.iter().map(own).sum();
+        let free = self.total.saturating_sub(running.values().sum());
+        own(&class).saturating_add(free.saturating_sub(kept))
+    }
+
     /// What to ask of the `open` lanes when so many jobs of each class run: one slot after another, to the most urgent lane first,
     /// from its class's own slots, then from the shared ones. The sum never exceeds the free slots: a claimed job starts at once.
     pub(super) fn allot(self, running: &BTreeMap<JobClass, usize>, open: &[Lane]) -> Vec<Want> {
@@ -65,6 +73,14 @@ mod tests {
         let busy = [(JobClass::Build, 3)];
         assert_eq!(asked(Slots { total: 6, reserved: 1 }, &busy, &[Lane::Build]), []);
         assert_eq!(asked(Slots { total: 6, reserved: 1 }, &busy, &[Lane::Deploy, Lane::Build]), [(Lane::Deploy, 1)]);
+    }
+
+    #[test]
+    fn what_a_class_may_take_is_its_own_and_the_shared() {
+        let slots = Slots { total: 8, reserved: 1 };
+        let running = [(JobClass::Build, 3)].into_iter().collect();
+        assert_eq!(JobClass::ALL.map(|class| slots.free(&running, class)), [3, 3, 2, 3]);
+        assert_eq!(asked(slots, &[(JobClass::Build, 3)], &[Lane::Build]), [(Lane::Build, 2)]);
     }
 
     #[test]

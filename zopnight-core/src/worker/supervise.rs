@@ -5,11 +5,13 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinHandle};
 use tokio::time::{Instant, sleep_until};
+use tracing::{Instrument as _, Span};
 
 use super::ending::{Ran, policy_limit};
 use super::running::{Control, Signal};
 use super::shared::{JobReport, Shared};
-use crate::domain::{JobError, Lease, text};
+use super::telemetry;
+use crate::domain::{JobError, Lease, LeaseRef, text};
 use crate::error::Result;
 use crate::pipeline::Handled;
 
@@ -22,20 +24,42 @@ impl Drop for Handler {
     }
 }
 
+/// A lease in hand; it is let go whatever becomes of its run.
+struct Held<'a> {
+    shared: &'a Shared,
+    lease: LeaseRef,
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.shared.running.leave(self.lease);
+        self.shared.freed.notify_one();
+        self.shared.tell_slots();
+    }
+}
+
+fn span(lease: &Lease) -> Span {
+    tracing::info_span!(
+        "zopnight.job.run",
+        kind = lease.kind.as_str(),
+        job = %lease.id,
+        attempt = lease.job.fence.hand_out(),
+        deployment = lease.deployment.map(tracing::field::display),
+        revision = lease.revision.map(tracing::field::display),
+    )
+}
+
 impl Shared {
     /// Runs a lease that was claimed at `claimed` to its finish.
     pub(super) async fn supervise(&self, lease: &Lease, claimed: Instant) -> JobReport {
         let told = self.running.enter(lease, claimed);
         let started = Instant::now();
-        let report = self.run_held(lease, told).await;
-        self.running.leave(lease.job);
-        self.freed.notify_one();
-        let outcome = outcome_name(&report);
-        let kind = lease.kind.as_str();
-        metrics::histogram!("zopnight_job_wait_seconds", "kind" => kind, "outcome" => outcome)
-            .record(lease.waited.as_secs_f64());
-        metrics::histogram!("zopnight_job_duration_seconds", "kind" => kind, "outcome" => outcome)
-            .record(started.elapsed().as_secs_f64());
+        let report = {
+            let _held = Held { shared: self, lease: lease.job };
+            self.tell_slots();
+            self.run_held(lease, told).instrument(span(lease)).await
+        };
+        telemetry::ended(lease, &report, started.elapsed());
         report
     }
 
@@ -54,7 +78,8 @@ impl Shared {
         }
         let pipeline = self.pipeline.clone();
         let owned = lease.clone();
-        let handler = Handler(tokio::spawn(async move { pipeline.handle(&owned).await }));
+        let handler = async move { pipeline.handle(&owned).await };
+        let handler = Handler(tokio::spawn(handler.in_current_span()));
         let limit = policy_limit(lease.kind, self.pipeline.config().rollout_timeout);
         let ran = self.watch_over(handler, told, limit).await;
         self.end(lease, ran).await
@@ -108,16 +133,4 @@ fn panic_message(error: JoinError) -> JobError {
         Err(_) => "a handler panicked".to_owned(),
     };
     JobError::new("panic", &text::cut(&message, 200))
-}
-
-const fn outcome_name(report: &JobReport) -> &'static str {
-    match report {
-        JobReport::Ended => "ended",
-        JobReport::Retried => "retried",
-        JobReport::Snoozed => "snoozed",
-        JobReport::Parked => "parked",
-        JobReport::Cancelled => "cancelled",
-        JobReport::Lost => "lost",
-        JobReport::Stopped => "stopped",
-    }
 }

@@ -7,5 +7,7 @@ mod flow;
 mod races;
 mod rate_limits;
 mod schedules;
+mod spy;
 mod stage;
+mod telemetry;
 mod worker;

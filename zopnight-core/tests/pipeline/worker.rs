@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
+use zopnight_core::Error;
 use zopnight_core::domain::{EventKind, JobKind, JobState, Reason, RevisionNumber, RevisionState};
 use zopnight_core::ports::Store;
 use zopnight_core::testing::fakes::When;
 use zopnight_core::testing::sim::check_at_rest;
 use zopnight_core::worker::{Worker, WorkerConfig};
 
+use crate::spy::Spy;
 use crate::stage::Stage;
 
 impl Stage {
@@ -68,9 +70,9 @@ async fn a_worker_that_cannot_prolong_its_lease_stops_before_another_starts() {
     stage.push("b").await;
     stage.drain().await;
     stage.world.builder.play(&stage.pipeline).await;
-    let store: Arc<dyn Store> = Arc::clone(&stage.world.store);
-    let cut_off = Arc::new(CutOff(store));
-    let worker = Worker::builder(cut_off, stage.pipeline.clone()).build().unwrap();
+    let spy = Spy::of(&stage.world.store);
+    spy.faults.fail("extend", When::Every, || Error::unavailable("test", "cut off"));
+    let worker = Worker::builder(spy, stage.pipeline.clone()).build().unwrap();
     let running = tokio::spawn(async move { worker.drain_once().await });
     gate.reached().await;
     let begun = tokio::time::Instant::now();
@@ -137,49 +139,63 @@ async fn a_running_worker_takes_up_what_is_enqueued_and_what_becomes_due() {
     running.await.unwrap();
 }
 
-/// A queue whose `extend` never answers: a worker cut off from its store.
-#[derive(Debug)]
-struct CutOff(Arc<dyn Store>);
+#[tokio::test(start_paused = true)]
+async fn what_is_handed_out_as_the_worker_stops_is_given_back_at_once() {
+    let (stage, id) = Stage::live().await;
+    stage.push("b").await;
+    let spy = Spy::of(&stage.world.store);
+    let gate = spy.faults.stall_after("claim", When::Next(1));
+    let (stop, stopped) = oneshot::channel::<()>();
+    let worker = Worker::builder(spy, stage.pipeline.clone()).build().unwrap();
+    let running = tokio::spawn(worker.run_until(async { stopped.await.unwrap_or(()) }));
+    gate.reached().await;
+    assert_eq!(stage.state_of(JobKind::Build).last(), Some(&JobState::Leased));
+    let leased = stage.store.jobs().into_iter().filter(|j| j.state == JobState::Leased).count();
+    stop.send(()).unwrap();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    gate.release();
+    let drained = running.await.unwrap();
+    assert_eq!((drained.finished, drained.released), (0, leased as u64));
+    let job = stage.store.jobs().into_iter().rfind(|j| j.kind == JobKind::Build).unwrap();
+    assert_eq!((job.state, job.counters.losses), (JobState::Ready, 0));
+    stage.world.settle(&stage.pipeline).await;
+    assert_eq!(stage.newest(id).await.state, RevisionState::Succeeded);
+}
 
-mod cut_off {
-    use std::time::Duration;
+#[tokio::test(start_paused = true)]
+async fn a_worker_that_is_dropped_keeps_no_lease() {
+    let (stage, id) = Stage::live().await;
+    let gate = stage.world.applier.stall(id, RevisionNumber::new(2).unwrap());
+    stage.push("b").await;
+    stage.drain().await;
+    stage.world.builder.play(&stage.pipeline).await;
+    let running = tokio::spawn(stage.worker(WorkerConfig::default()).run_until(std::future::pending()));
+    gate.reached().await;
+    running.abort();
+    assert!(running.await.unwrap_err().is_cancelled());
+    gate.release();
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    stage.world.settle(&stage.pipeline).await;
+    assert_eq!(stage.newest(id).await.state, RevisionState::Succeeded);
+    let losses = stage.store.jobs().into_iter().rfind(|j| j.kind == JobKind::Deploy).unwrap().counters.losses;
+    assert_eq!(losses, 1, "its lease ran out");
+}
 
-    use async_trait::async_trait;
-    use zopnight_core::domain::{
-        Budget, ClaimRequest, Enqueued, Extended, Finish, Finished, JobId, Lease, LeaseRef, Maintained, NewJob, ParkedJob,
-        QueueStats, Scope,
-    };
-    use zopnight_core::ports::JobQueue;
-    use zopnight_core::{Error, Result};
-
-    #[async_trait]
-    impl JobQueue for super::CutOff {
-        async fn enqueue(&self, jobs: Vec<NewJob>) -> Result<Vec<Enqueued>> {
-            self.0.enqueue(jobs).await
-        }
-        async fn claim(&self, request: &ClaimRequest) -> Result<Vec<Lease>> {
-            self.0.claim(request).await
-        }
-        async fn extend(&self, _: &[LeaseRef], _: Duration) -> Result<Vec<Extended>> {
-            Err(Error::unavailable("test", "cut off"))
-        }
-        async fn finish(&self, items: Vec<Finish>) -> Result<Vec<Finished>> {
-            self.0.finish(items).await
-        }
-        async fn maintain(&self, budget: &Budget) -> Result<Maintained> {
-            self.0.maintain(budget).await
-        }
-        async fn wait(&self, at_most: Duration) {
-            self.0.wait(at_most).await;
-        }
-        async fn stats(&self) -> Result<QueueStats> {
-            self.0.stats().await
-        }
-        async fn parked(&self, scope: &Scope) -> Result<Vec<ParkedJob>> {
-            self.0.parked(scope).await
-        }
-        async fn revive(&self, scope: &Scope, job: JobId) -> Result<()> {
-            self.0.revive(scope, job).await
-        }
-    }
+#[tokio::test(start_paused = true)]
+async fn an_idle_worker_looks_once_a_second_and_keeps_house_every_five() {
+    let (stage, _) = Stage::live().await;
+    let spy = Spy::of(&stage.world.store);
+    let config = WorkerConfig::default().with_sweep_interval(Duration::ZERO);
+    let worker = Worker::builder(Arc::<Spy>::clone(&spy), stage.pipeline.clone()).config(config).build().unwrap();
+    let running = tokio::spawn(worker.run_until(std::future::pending()));
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    let calls = || ["claim", "maintain", "stats", "enqueue", "extend", "finish"].map(|name| spy.faults.calls(name));
+    let before = calls();
+    tokio::time::sleep(Duration::from_secs(600)).await;
+    let now = calls();
+    running.abort();
+    let made: Vec<u32> = now.iter().zip(before).map(|(now, before)| now - before).collect();
+    assert!((590..=610).contains(&made[0]) && (100..=150).contains(&made[1]), "{made:?}");
+    assert!((39..=41).contains(&made[2]), "{made:?}");
+    assert_eq!(made[3..], [0, 0, 0]);
 }

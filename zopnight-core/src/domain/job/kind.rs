@@ -51,6 +51,22 @@ pub enum JobClass {
     Background,
 }
 
+impl JobClass {
+    /// Every class, the most urgent first.
+    pub const ALL: [Self; 4] = [Self::Control, Self::Deploy, Self::Build, Self::Background];
+
+    /// The name in metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Control => "control",
+            Self::Deploy => "deploy",
+            Self::Build => "build",
+            Self::Background => "background",
+        }
+    }
+}
+
 impl JobKind {
     /// Every kind.
     pub const ALL: [Self; 7] =
