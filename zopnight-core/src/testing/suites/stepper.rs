@@ -11,7 +11,7 @@ use crate::ports::Store;
 use crate::testing::hook::{Act, Hook, Point};
 
 /// How long the other may take before it counts as waiting for a lock. A shorter time only tries another interleaving.
-const SETTLE: Duration = Duration::from_millis(100);
+const SETTLE: Duration = Duration::from_millis(50);
 
 /// Longest stall; a case that forgets to go on fails by its own assertions.
 const STALL: Duration = Duration::from_secs(20);

@@ -3,15 +3,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+
 use crate::domain::{
     Applied, CancelJobs, Cause, DeliveryId, Expect, JobKind, JobState, Lane, RevisionChange, RevisionId, RevisionMove,
     RevisionOp, RevisionPatch, RevisionState, Stale,
 };
 use crate::ports::Store;
+use crate::testing::hook::Act;
 use crate::testing::suites::fixtures::{
     attempt_id, cancel_job, commit, image, new_revision, open, org, revision_id, step, told, with_revision,
 };
-use crate::testing::suites::store::{App, Kit, StoreHarness};
+use crate::testing::suites::harness::StoreHarness;
+use crate::testing::suites::stepper::meanwhile;
+use crate::testing::suites::store::{App, Kit};
 
 const ALL_THE_WAY: [RevisionState; 4] =
     [RevisionState::Building, RevisionState::Built, RevisionState::Deploying, RevisionState::Succeeded];
@@ -92,25 +98,32 @@ pub async fn push_a_b_a_b_four_revisions(h: &dyn StoreHarness) {
     assert_eq!(shas, [(4, commit(2)), (3, commit(1)), (2, commit(2)), (1, commit(1))]);
 }
 
-/// Of two pushes that saw the same newest revision the second decides again, and becomes number 3.
+fn applying(change: RevisionChange) -> impl FnOnce(Arc<dyn Store>) -> BoxFuture<'static, Applied> {
+    move |store| async move { store.apply(change).await.expect("a change is answered") }.boxed()
+}
+
+/// Of two pushes that saw the same newest revision the second decides again, and becomes number 3; wherever the first
+/// stands meanwhile.
 pub async fn newest_number_stale(h: &dyn StoreHarness) {
     let kit = Kit::of(h);
-    let app = kit.app(&org("a"), "shop").await;
-    let push = |id: RevisionId, newest: u32| {
-        let expect = Expect { newest_number: Some(newest), ..Expect::default() };
-        with_revision(app.change(), id, 2).with_expect(expect)
-    };
-    let (one, two) = (revision_id(), revision_id());
-    let (store, change) = (h.other(), push(one, 1));
-    let racer = tokio::spawn(async move { store.apply(change).await });
-    let here = kit.apply(push(two, 1)).await;
-    let there = racer.await.expect("the push ends").expect("a change is answered");
-    let (won, lost) = if matches!(here, Applied::Committed(_)) { (two, one) } else { (one, two) };
-    let answers = [&here, &there];
-    assert_eq!(answers.iter().filter(|a| matches!(a, Applied::Committed(_))).count(), 1, "{answers:?}");
-    assert_eq!(answers.iter().filter(|a| matches!(a, Applied::Stale(Stale::NewestNumber))).count(), 1, "{answers:?}");
-    assert_eq!(kit.commit(push(lost, 2)).await.numbers[0].1.get(), 3);
-    assert_eq!(kit.view(&app, won).await.revision.number.get(), 2);
+    for at in 0.. {
+        let app = kit.app(&org("a"), &format!("app-{at}")).await;
+        let push = |id: RevisionId, newest: u32| {
+            let expect = Expect { newest_number: Some(newest), ..Expect::default() };
+            with_revision(app.change(), id, 2).with_expect(expect)
+        };
+        let (one, two) = (revision_id(), revision_id());
+        let both = meanwhile(h, at, Act::Go, applying(push(one, 1)), applying(push(two, 1))).await;
+        let Some(both) = both else { break };
+        let first_won = matches!(both.first, Applied::Committed(_));
+        let (won, lost) = if first_won { (one, two) } else { (two, one) };
+        let answers = [&both.first, &both.second];
+        assert_eq!(answers.iter().filter(|a| matches!(a, Applied::Committed(_))).count(), 1, "{answers:?}");
+        assert_eq!(answers.iter().filter(|a| matches!(a, Applied::Stale(Stale::NewestNumber))).count(), 1, "{answers:?}");
+        assert!(!both.overtook || first_won == both.at.is_committed(), "{answers:?} {:?}", both.at);
+        assert_eq!(kit.commit(push(lost, 2)).await.numbers[0].1.get(), 3);
+        assert_eq!(kit.view(&app, won).await.revision.number.get(), 2);
+    }
 }
 
 /// A move needs the version it read.
@@ -193,6 +206,20 @@ pub async fn move_two_racers_one_wins(h: &dyn StoreHarness) {
         }
     }
     assert_eq!(winners, [kit.view(&app, app.first).await.revision.state]);
+    for at in 0.. {
+        let app = kit.app(&org("a"), &format!("app-{at}")).await;
+        let built = kit.moving(&app, app.first, RevisionState::Built).await;
+        let cancelled = kit.moving(&app, app.first, RevisionState::Cancelled).await;
+        let Some(both) = meanwhile(h, at, Act::Go, applying(built), applying(cancelled)).await else { break };
+        let state = kit.view(&app, app.first).await.revision.state;
+        match (&both.first, &both.second) {
+            (Applied::Committed(_), other) => assert!(stale(other, app.first) && state == RevisionState::Built, "{both:?}"),
+            (other, Applied::Committed(_)) => {
+                assert!(stale(other, app.first) && state == RevisionState::Cancelled, "{both:?}")
+            }
+            _ => panic!("nobody wins: {both:?}"),
+        }
+    }
 }
 
 /// The revision that succeeds serves; each step is stamped once by the store's clock.

@@ -1,19 +1,22 @@
 //! One tenant never reads or moves another's things.
 
 use std::fmt::Debug;
+use std::sync::Arc;
 
 use crate::domain::{
     Applied, AttemptOp, AttemptPatch, CancelJobs, EventQuery, JobStep, Lane, LogSource, LogTail, NewEvent, OrgId, Outcome,
     RevisionChange, RevisionLog, RevisionMove, RevisionOp, RevisionPatch, RevisionQuery, RevisionState, Settled, Stale,
 };
 use crate::error::Error;
-use crate::ports::Random as _;
+use crate::ports::{Random as _, Store};
 use crate::testing::fakes::SeededRandom;
 use crate::testing::peek::Peek;
 use crate::testing::suites::fixtures::{
     attempt_id, build_job, deployment_id, open, org, plain_job, revision_id, told, with_revision,
 };
-use crate::testing::suites::store::{App, Kit, StoreHarness, scope};
+use crate::testing::suites::harness::StoreHarness;
+use crate::testing::suites::stepper::Stepper;
+use crate::testing::suites::store::{App, Kit, scope};
 
 fn same(foreign: Result<impl Debug, Error>, unknown: Result<impl Debug, Error>) {
     let shown = |e: &Error| (e.kind(), e.to_string(), e.code().map(str::to_owned), e.retry());
@@ -85,7 +88,38 @@ fn attack(mine: &App, theirs: &App, jti: crate::domain::AttemptId, how: u8) -> R
     }
 }
 
-/// 200 random changes of one org that name the other's things: not one row of the other changes.
+/// How many transactions and statements a call takes.
+async fn cost<T, F>(h: &dyn StoreHarness, call: impl FnOnce(Arc<dyn Store>) -> F) -> (usize, usize)
+where
+    F: Future<Output = crate::Result<T>>,
+{
+    let stepper = Stepper::watching();
+    call(h.hooked(Arc::<Stepper>::clone(&stepper))).await.map(drop).expect_err("it is not there");
+    (stepper.count("begin"), stepper.count("statement"))
+}
+
+/// A foreign thing costs as many statements as an unknown one: time tells nothing, either.
+async fn foreign_costs_as_unknown(h: &dyn StoreHarness, mine: &App, theirs: &App) {
+    let mut costs = Vec::new();
+    for (deployment, revision) in [(theirs.id, theirs.first), (deployment_id(), revision_id())] {
+        let of = || RevisionChange::new(mine.org.clone(), deployment);
+        let (org, query) = (mine.org.clone(), (RevisionQuery::default(), EventQuery::default()));
+        costs.push([
+            cost(h, async |s| s.deployment(&org, deployment).await).await,
+            cost(h, async |s| s.revision(&org, deployment, revision).await).await,
+            cost(h, async |s| s.revision(&org, mine.id, revision).await).await,
+            cost(h, async |s| s.revisions(&org, deployment, &query.0).await).await,
+            cost(h, async |s| s.unfinished(&org, deployment).await).await,
+            cost(h, async |s| s.events(&org, deployment, &query.1).await).await,
+            cost(h, async |s| s.apply(of()).await).await,
+            cost(h, async |s| s.apply(with_revision(of(), revision_id(), 2)).await).await,
+        ]);
+    }
+    assert_eq!(costs[0], costs[1], "transactions and statements of a foreign thing, and of an unknown one");
+}
+
+/// 200 sequences of random changes of one org that name the other's things: not one row of the other changes, and what is
+/// foreign is answered as what is unknown, after as many statements.
 pub async fn two_org_fuzz(h: &dyn StoreHarness) {
     let kit = Kit::of(h);
     let (mine, theirs) = (kit.app(&org("a"), "mine").await, kit.app(&org("b"), "theirs").await);
@@ -94,18 +128,20 @@ pub async fn two_org_fuzz(h: &dyn StoreHarness) {
     let before = of(h.peek().await, &theirs.org);
     let view = kit.view(&theirs, theirs.first).await;
     let random = SeededRandom::new(11);
-    for _ in 0..200 {
-        let mut roll = [0_u8];
+    foreign_costs_as_unknown(h, &mine, &theirs).await;
+    for sequence in 0..200 {
+        let mut roll = [0_u8; 4];
         random.fill(&mut roll);
-        let how = roll[0] % 10;
-        match kit.store.apply(attack(&mine, &theirs, jti, how)).await {
-            Ok(Applied::Committed(_)) => assert!(how >= 6, "{how}"),
-            Ok(Applied::Stale(Stale::Revision(id))) => assert!((2..=3).contains(&how) && id == theirs.first, "{how}"),
-            Ok(Applied::Stale(Stale::Attempt(id))) => assert!((4..=5).contains(&how) && id == jti, "{how}"),
-            Err(error) => assert!(how <= 1 && error.kind() == crate::ErrorKind::NotFound, "{how}: {error:?}"),
-            Ok(other) => panic!("{how}: {other:?}"),
+        for how in roll.map(|roll| roll % 10) {
+            match kit.store.apply(attack(&mine, &theirs, jti, how)).await {
+                Ok(Applied::Committed(_)) => assert!(how >= 6, "{how}"),
+                Ok(Applied::Stale(Stale::Revision(id))) => assert!((2..=3).contains(&how) && id == theirs.first, "{how}"),
+                Ok(Applied::Stale(Stale::Attempt(id))) => assert!((4..=5).contains(&how) && id == jti, "{how}"),
+                Err(error) => assert!(how <= 1 && error.kind() == crate::ErrorKind::NotFound, "{how}: {error:?}"),
+                Ok(other) => panic!("{how}: {other:?}"),
+            }
         }
-        assert_eq!(of(h.peek().await, &theirs.org), before, "{how}");
+        assert_eq!(of(h.peek().await, &theirs.org), before, "sequence {sequence}");
     }
     assert_eq!(kit.view(&theirs, theirs.first).await, view);
 }

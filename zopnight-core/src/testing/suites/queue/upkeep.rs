@@ -3,6 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+
 use crate::domain::{
     Budget, CancelJobs, DeploymentOp, Extended, Fence, Finish, Finished, JobError, JobId, JobKind, JobState, Lane, Lease,
     LeaseRef, Maintained, NewJob, Outcome, RevisionState, Scope,
@@ -97,9 +100,9 @@ pub async fn take_back_cancel_asked_becomes_cancelled(h: &dyn StoreHarness) {
 }
 
 /// Housekeeping for `meanwhile`.
-async fn keep_house(store: Arc<dyn Store>) -> Maintained {
-    let budget = Budget { time: Duration::from_secs(60), purge: true };
-    store.maintain(&budget).await.expect("housekeeping is done")
+fn keep_house(purge: bool) -> impl FnOnce(Arc<dyn Store>) -> BoxFuture<'static, Maintained> {
+    let budget = Budget { time: Duration::from_secs(60), purge };
+    move |store| async move { store.maintain(&budget).await.expect("housekeeping is done") }.boxed()
 }
 
 /// What a holder whose lease ran out, or another, may do between a take-back's reading and its writing.
@@ -145,13 +148,13 @@ async fn late_act(h: &dyn StoreHarness, late: Late, at: usize) -> bool {
                 None
             }
             Late::Reclaim => {
-                keep_house(Arc::clone(&store)).await;
+                keep_house(false)(Arc::clone(&store)).await;
                 let leases = store.claim(&request(Lane::Build, 1)).await.expect("a claim is answered");
                 leases.first().map(|lease| lease.job)
             }
         }
     };
-    let Some(both) = meanwhile(h, at, Act::Go, keep_house, act).await else {
+    let Some(both) = meanwhile(h, at, Act::Go, keep_house(false), act).await else {
         clear(&kit, old.id).await;
         return false;
     };
@@ -307,7 +310,7 @@ pub async fn purge_spares_what_is_revived_meanwhile(h: &dyn StoreHarness) {
         h.advance(31 * DAY);
         let of = scope.clone();
         let revive = |store: Arc<dyn Store>| async move { store.revive(&of, id).await };
-        let Some(both) = meanwhile(h, at, Act::Go, keep_house, revive).await else { break };
+        let Some(both) = meanwhile(h, at, Act::Go, keep_house(true), revive).await else { break };
         let state = h.peek().await.job(id).map(|job| job.state);
         match both.second {
             Ok(()) => assert_eq!(state, Some(JobState::Ready), "{:?}", both.at),
