@@ -56,7 +56,11 @@ mod engine;
 mod error;
 mod instruments;
 mod migrate;
+#[cfg(feature = "mysql")]
+mod mysql;
 mod options;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod retry;
 mod row;
 mod session;
@@ -69,7 +73,11 @@ mod wake;
 
 pub use connect::connect;
 pub use migrate::Migrated;
+#[cfg(feature = "mysql")]
+pub use mysql::MySqlStore;
 pub use options::{Migrate, StoreOptions, Synchronous};
+#[cfg(feature = "postgres")]
+pub use postgres::PostgresStore;
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteStore;
 

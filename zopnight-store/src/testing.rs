@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use zopnight_core::ports::Clock;
 
-pub use peek::{Damage, Raw, damage, peek};
+pub use peek::{Raw, peek};
 
 use crate::database::{Database, Pools};
 use crate::store::SqlStore;
@@ -103,14 +103,6 @@ macro_rules! instrumented {
         impl Raw for $store {
             async fn raw(&self) -> zopnight_core::Result<zopnight_core::testing::peek::Peek> {
                 peek::read(&self.inner.pools).await.map_err(|e| e.into_core("testing.peek"))
-            }
-
-            async fn break_row(
-                &self,
-                job: zopnight_core::domain::JobId,
-                damage: Damage,
-            ) -> zopnight_core::Result<()> {
-                peek::break_row(&self.inner.pools, job, damage).await.map_err(|e| e.into_core("testing.damage"))
             }
         })+
     };

@@ -163,8 +163,6 @@ pub(crate) use statements;
 
 #[cfg(test)]
 mod tests {
-    use super::Style;
-
     #[test]
     fn each_style_has_its_marks() {
         let native = sql!(Style::Question, "SELECT ?2 + ?1, ", "?12");

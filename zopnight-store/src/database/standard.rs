@@ -213,17 +213,6 @@ macro_rules! standard_jobs {
                 "SELECT seq FROM zopnight_jobs WHERE lane = ?1 AND state = ?2 AND place < ?3 LIMIT ?4"
             ),
             purge_jobs: sql!($style, "DELETE FROM zopnight_jobs WHERE seq ", $seqs, " AND state = ?2"),
-            #[cfg(feature = "testing")]
-            break_kind: sql!($style, "UPDATE zopnight_jobs SET kind = 'paint' WHERE id = ?1"),
-            #[cfg(feature = "testing")]
-            break_payload: sql!($style, "UPDATE zopnight_jobs SET payload = '{\"v\":99}' WHERE id = ?1"),
-            #[cfg(feature = "testing")]
-            break_serial_key: sql!($style, "UPDATE zopnight_jobs SET serial_key = 'not a key' WHERE id = ?1"),
-            #[cfg(feature = "testing")]
-            orphan: sql!(
-                $style,
-                "UPDATE zopnight_jobs SET state = 'blocked', place = 0, blocked_on = 'serial' WHERE id = ?1"
-            ),
             $($own)*
         }
     }};

@@ -85,15 +85,6 @@ statements! {
         purgeable_jobs,
         /// ?1 seqs, ?2 state
         purge_jobs,
-        /// Breaks the row of a job. ?1 id
-        #[cfg(feature = "testing")]
-        break_kind,
-        #[cfg(feature = "testing")]
-        break_payload,
-        #[cfg(feature = "testing")]
-        break_serial_key,
-        #[cfg(feature = "testing")]
-        orphan,
     }
 }
 

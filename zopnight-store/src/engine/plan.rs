@@ -42,6 +42,30 @@ pub(crate) struct JobInsert<'a>(
     String,
 );
 
+#[cfg(feature = "mysql")]
+impl JobInsert<'_> {
+    /// Its columns as parameters, and the time last.
+    pub(crate) fn binds(&self, now: i64) -> [crate::database::Bind<'_>; 14] {
+        let Self(id, org, lane, kind, state, place, blocked, dedupe, until, serial, deployment, revision, payload) = self;
+        [
+            id.0.into(),
+            (*org).into(),
+            (*lane).into(),
+            (*kind).into(),
+            (*state).into(),
+            (*place).into(),
+            (*blocked).into(),
+            (*dedupe).into(),
+            (*until).into(),
+            (*serial).into(),
+            deployment.as_ref().map(|d| d.0).into(),
+            revision.as_ref().map(|r| r.0).into(),
+            payload.into(),
+            now.into(),
+        ]
+    }
+}
+
 impl<'a> JobInsert<'a> {
     /// The row of `job` in `state` at `place`.
     pub(crate) fn new(job: &'a NewJob, state: JobState, place: i64) -> Result<Self, StoreError> {

@@ -9,7 +9,7 @@ use zopnight_core::domain::{AttemptId, Dedupe, DedupeUntil, DeploymentId, EventK
 use zopnight_core::testing::peek::{AttemptPeek, BlockedOn, DeploymentPeek, EventPeek, JobPeek, Peek, RevisionPeek};
 
 use super::Instrumented;
-use crate::database::{Database, Pools, Sql, binds};
+use crate::database::{Database, Pools, Sql};
 use crate::error::StoreError;
 use crate::row::{Cells, scope};
 
@@ -48,9 +48,6 @@ pub(super) mod sealed {
 pub trait Raw: sealed::Sealed + Send + Sync {
     /// All rows, of every tenant, in one snapshot.
     async fn raw(&self) -> Result<Peek>;
-
-    /// Breaks a job's row.
-    async fn break_row(&self, job: JobId, damage: Damage) -> Result<()>;
 }
 
 /// All rows of a store, of every tenant, in one snapshot.
@@ -152,41 +149,4 @@ fn job(c: &Cells<'_>) -> std::result::Result<JobPeek, StoreError> {
         revision: c.opt::<Uuid>("revision_id")?.map(RevisionId::from_uuid),
         last_error: c.json_opt("last_error")?,
     })
-}
-
-/// How to break a job's row by hand.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Damage {
-    /// Its kind is one of a later release.
-    UnknownKind,
-    /// Its payload is of a later version.
-    NewerPayload,
-    /// Its serial key does not decode.
-    BadSerialKey,
-    /// It waits for a serial key that nobody holds.
-    Orphan,
-}
-
-/// Breaks a job's row, for the cases that no port can bring about.
-///
-/// # Errors
-/// `Unavailable`.
-pub async fn damage<S: Instrumented>(store: &S, job: JobId, damage: Damage) -> Result<()> {
-    store.break_row(job, damage).await
-}
-
-pub(super) async fn break_row<D: Database>(
-    pools: &Pools<D>,
-    job: JobId,
-    damage: Damage,
-) -> std::result::Result<(), StoreError> {
-    let mut tx = D::begin_write(pools.writer()).await?;
-    let sql = match damage {
-        Damage::UnknownKind => D::JOBS.break_kind,
-        Damage::NewerPayload => D::JOBS.break_payload,
-        Damage::BadSerialKey => D::JOBS.break_serial_key,
-        Damage::Orphan => D::JOBS.orphan,
-    };
-    D::execute(&mut tx, sql, binds![job.as_uuid()]).await?;
-    Ok(D::commit(tx).await?)
 }

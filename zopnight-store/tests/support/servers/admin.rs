@@ -37,15 +37,31 @@ pub(super) async fn ready(url: &str, each: impl Fn()) -> sqlx::Result<()> {
 /// Drops a database whose test may have left connections open. From a `Drop`, hence on a thread with a runtime of its own.
 pub(super) fn drop_database(admin: &str, name: &str) {
     let force = if is_postgres(admin) { " WITH (FORCE)" } else { "" };
-    let (url, sql) = (admin.to_owned(), format!("DROP DATABASE IF EXISTS {name}{force}"));
+    let (url, name_of, sql) = (admin.to_owned(), name.to_owned(), format!("DROP DATABASE IF EXISTS {name}{force}"));
     let dropping = std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        runtime.block_on(execute(&url, &sql))
+        runtime.block_on(async {
+            if !is_postgres(&url) {
+                end_sessions(&url, &name_of).await?;
+            }
+            execute(&url, &sql).await
+        })
     });
     // A server that its test has killed keeps nothing either: its directory goes.
     if let Ok(Err(e)) = dropping.join() {
         eprintln!("the database {name} is not dropped: {e}");
     }
+}
+
+/// Ends the sessions of a MySQL database: a transaction that a test left open would keep its tables from being dropped.
+async fn end_sessions(url: &str, name: &str) -> sqlx::Result<()> {
+    let mut connection = MySqlConnection::connect(&url.replacen("mariadb:", "mysql:", 1)).await?;
+    let ids = sqlx::query_scalar::<_, i64>("SELECT CAST(id AS SIGNED) FROM information_schema.processlist WHERE db = ?");
+    for id in ids.bind(name).fetch_all(&mut connection).await? {
+        // One that has ended by itself meanwhile is as good.
+        let _ = raw_sql(AssertSqlSafe(format!("KILL CONNECTION {id}"))).execute(&mut connection).await;
+    }
+    connection.close().await
 }
 
 /// `url` with another database.

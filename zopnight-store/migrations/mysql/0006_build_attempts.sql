@@ -1,0 +1,28 @@
+CREATE TABLE IF NOT EXISTS zopnight_build_attempts (
+    org_id           VARCHAR(128) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    jti              BINARY(16) NOT NULL,
+    deployment_id    BINARY(16) NOT NULL,
+    revision_id      BINARY(16) NOT NULL,
+    number           INT NOT NULL,
+    image_repository VARCHAR(512) NOT NULL,
+    commit_sha       VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    deadline         BIGINT NOT NULL,
+    dispatch         VARCHAR(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    run_id           VARCHAR(64),
+    run_url          VARCHAR(1024),
+    settled          VARCHAR(16) CHARACTER SET ascii COLLATE ascii_bin,
+    outcome          VARCHAR(16) CHARACTER SET ascii COLLATE ascii_bin,
+    body_digest      BINARY(32),
+    refusals         INT NOT NULL DEFAULT 0,
+    last_refusal     VARCHAR(64),
+    opened_at        BIGINT NOT NULL,
+    dispatched_at    BIGINT,
+    closed_at        BIGINT,
+    open_org         VARCHAR(128) CHARACTER SET ascii COLLATE ascii_bin GENERATED ALWAYS AS (
+        CASE WHEN closed_at IS NULL THEN org_id END) VIRTUAL,
+    PRIMARY KEY (org_id, jti),
+    UNIQUE KEY zopnight_build_attempts_number (org_id, revision_id, number),
+    KEY zopnight_build_attempts_open (open_org),
+    KEY zopnight_build_attempts_deployment (org_id, deployment_id),
+    CHECK ((closed_at IS NULL) = (settled IS NULL))
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin

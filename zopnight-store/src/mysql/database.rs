@@ -1,0 +1,174 @@
+//! How MySQL and MariaDB carry the store.
+
+use sqlx::mysql::{MySqlArguments, MySqlRow};
+use sqlx::{MySql, MySqlPool, Row as _, Transaction};
+use uuid::Uuid;
+use zopnight_core::Result;
+use zopnight_core::domain::{Lane, LeaseRef, WorkerId};
+
+use super::sql_catalog::CATALOG;
+use super::sql_jobs::{JOBS, OWN};
+use super::{migrations, probe};
+use crate::database::{AnyRow, Bind, CatalogSql, Database, JobsSql, Pools, Sql, Unreadable, binds, driver};
+use crate::engine::plan::JobInsert;
+use crate::error::StoreError;
+use crate::migrate::Schema;
+use crate::options::StoreOptions;
+use crate::row::Cells;
+use crate::session::{Session, list, pairs};
+
+driver!(MySql, MySqlRow, MySqlArguments);
+
+/// A pool, and whose its connections are: a host's are left as they were found.
+#[derive(Clone, Debug)]
+pub(crate) struct Connections {
+    pub(super) pool: MySqlPool,
+    pub(super) are_ours: bool,
+}
+
+/// MySQL and MariaDB under READ COMMITTED: rows are locked, by their primary key, before they are judged.
+#[derive(Debug)]
+pub(crate) struct MySqlDatabase;
+
+impl Database for MySqlDatabase {
+    const NAME: &'static str = "mysql";
+    const EXCLUSIVE: bool = false;
+    const RETURNING: bool = false;
+    const JOBS: &'static JobsSql = &JOBS;
+    const CATALOG: &'static CatalogSql = &CATALOG;
+
+    type Pool = Connections;
+    type Tx = Transaction<'static, MySql>;
+    type Row = MySqlRow;
+
+    async fn begin_write(pool: &Connections) -> sqlx::Result<Self::Tx> {
+        if pool.are_ours {
+            return pool.pool.begin().await;
+        }
+        pool.pool.begin_with("SET TRANSACTION ISOLATION LEVEL READ COMMITTED; START TRANSACTION").await
+    }
+
+    async fn begin_read(pool: &Connections) -> sqlx::Result<Self::Tx> {
+        pool.pool.begin_with("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; START TRANSACTION READ ONLY").await
+    }
+
+    async fn commit(tx: Self::Tx) -> sqlx::Result<()> {
+        tx.commit().await
+    }
+
+    async fn roll_back(tx: Self::Tx) -> sqlx::Result<()> {
+        tx.rollback().await
+    }
+
+    async fn execute(tx: &mut Self::Tx, sql: Sql, binds: &[Bind<'_>]) -> sqlx::Result<u64> {
+        execute(tx, sql, binds).await
+    }
+
+    async fn fetch(tx: &mut Self::Tx, sql: Sql, binds: &[Bind<'_>]) -> sqlx::Result<Vec<MySqlRow>> {
+        fetch(tx, sql, binds).await
+    }
+
+    async fn fetch_alone(pool: &Connections, sql: Sql, binds: &[Bind<'_>]) -> sqlx::Result<Vec<MySqlRow>> {
+        fetch_alone(&pool.pool, sql, binds).await
+    }
+
+    async fn close(pool: &Connections) {
+        pool.pool.close().await;
+    }
+
+    fn schema() -> &'static Schema {
+        &migrations::SCHEMA
+    }
+
+    async fn migrate(pools: &Pools<Self>) -> Result<u32, StoreError> {
+        migrations::migrate(pools).await
+    }
+
+    async fn probe(pool: &Connections, _: &StoreOptions) -> Result<()> {
+        probe::probe(pool).await
+    }
+
+    async fn insert_jobs(s: &mut Session<Self>, rows: &[JobInsert<'_>], now: i64) -> Result<(), StoreError> {
+        for row in rows {
+            s.exec(OWN.insert, &row.binds(now)).await?;
+        }
+        Ok(())
+    }
+
+    /// Candidates are read without a lock and then locked by their primary key, skipping what others hold: a locking read of
+    /// the line would take the index first and the row second, an UPDATE the other way round.
+    async fn claim(
+        s: &mut Session<Self>,
+        lane: Lane,
+        max: u32,
+        worker: &WorkerId,
+        lease: i64,
+    ) -> Result<Vec<MySqlRow>, StoreError> {
+        let first = s.rows(OWN.candidates, binds![lane.as_str(), max]).await?;
+        let full = u32::try_from(first.len()).is_ok_and(|n| n >= max);
+        let (mut picked, last) = pick(s, &first).await?;
+        let missing = max.saturating_sub(u32::try_from(picked.len()).unwrap_or(max));
+        if let Some((place, seq)) = last.filter(|_| full && missing > 0) {
+            let next = s.rows(OWN.candidates_after, binds![lane.as_str(), place, seq, missing]).await?;
+            picked.extend(pick(s, &next).await?.0);
+        }
+        if picked.is_empty() {
+            return Ok(picked);
+        }
+        let seqs = list(&seqs(&picked)?)?;
+        s.exec(OWN.lease, binds![s.clock(), &seqs, worker.as_str(), lease]).await?;
+        Ok(picked)
+    }
+
+    async fn extend(s: &mut Session<Self>, leases: &[LeaseRef], lease: i64) -> Result<Vec<MySqlRow>, StoreError> {
+        let pairs = pairs(leases)?;
+        s.exec(OWN.extend, binds![s.clock(), lease, &pairs]).await?;
+        s.rows(OWN.extended, binds![&pairs]).await
+    }
+
+    async fn finish_done(s: &mut Session<Self>, leases: &[LeaseRef]) -> Result<Vec<MySqlRow>, StoreError> {
+        let pairs = pairs(leases)?;
+        s.exec(OWN.finish_done, binds![s.clock(), &pairs]).await?;
+        s.rows(OWN.finished, binds![&pairs]).await
+    }
+}
+
+fn seqs(rows: &[MySqlRow]) -> Result<Vec<i64>, StoreError> {
+    rows.iter().map(|row| Cells::of(row, "jobs", "seq").get("seq")).collect()
+}
+
+/// Locks candidates; answers those that nobody else held, and the last place in line that was looked at.
+async fn pick(
+    s: &mut Session<MySqlDatabase>,
+    candidates: &[MySqlRow],
+) -> Result<(Vec<MySqlRow>, Option<(i64, i64)>), StoreError> {
+    let Some(last) = candidates.last() else { return Ok((Vec::new(), None)) };
+    let last = Cells::of(last, "jobs", "seq");
+    let last = (last.get("place")?, last.get("seq")?);
+    let mut wanted = seqs(candidates)?;
+    wanted.sort_unstable();
+    let rows = s.rows(OWN.pick, binds![s.clock(), &list(&wanted)?]).await?;
+    Ok((rows, Some(last)))
+}
+
+impl AnyRow for MySqlRow {
+    fn int(&self, column: &str) -> Result<Option<i64>, Unreadable> {
+        self.try_get(column).map_err(|_| Unreadable)
+    }
+
+    fn text(&self, column: &str) -> Result<Option<&str>, Unreadable> {
+        self.try_get(column).map_err(|_| Unreadable)
+    }
+
+    fn bytes(&self, column: &str) -> Result<Option<&[u8]>, Unreadable> {
+        self.try_get(column).map_err(|_| Unreadable)
+    }
+
+    fn id(&self, column: &str) -> Result<Option<Uuid>, Unreadable> {
+        self.try_get(column).map_err(|_| Unreadable)
+    }
+
+    fn flag(&self, column: &str) -> Result<Option<bool>, Unreadable> {
+        Ok(self.int(column)?.map(|n| n != 0))
+    }
+}
