@@ -30,12 +30,13 @@ fn small(url: &str, directory: &Path, on_server: bool) -> Settings {
     Settings {
         url: url.to_owned(),
         seed: 1,
-        jobs: 2_100,
+        jobs: 2_200,
         workers: 4,
         kills: 22,
         stops: 3,
         sweeps: if on_server { 2 } else { 0 },
         restarts: u32::from(on_server),
+        full: 0,
         window: Duration::from_secs(12),
         history: directory.join("history.jsonl"),
     }

@@ -6,7 +6,8 @@ use crate::chaos::Settings;
 
 pub(crate) const USAGE: &str =
     "usage: chaos (--url URL | --private mariadb|postgres) [--jobs 20000] [--workers 6] [--kills 200]
-             [--stops 3] [--sweeps 2] [--restarts 0] [--seed 1] [--minutes 5] [--history chaos.jsonl]
+             [--stops 3] [--sweeps 2] [--restarts 0] [--full 0] [--seed 1] [--minutes 5]
+             [--history chaos.jsonl]
        chaos --mix (--url URL | --private mariadb|postgres) [--seconds 60]";
 
 #[derive(Debug)]
@@ -31,6 +32,7 @@ impl Arguments {
             stops: 3,
             sweeps: 2,
             restarts: 0,
+            full: 0,
             window: Duration::from_secs(300),
             history: std::env::current_dir().map_err(|e| e.to_string())?.join("chaos.jsonl"),
         };
@@ -50,6 +52,7 @@ impl Arguments {
                 "--kills" => settings.kills = number()?,
                 "--stops" => settings.stops = number()?,
                 "--sweeps" => settings.sweeps = number()?,
+                "--full" => settings.full = number()?,
                 "--restarts" => settings.restarts = number()?,
                 "--seconds" => seconds = number()?,
                 "--seed" => settings.seed = u64::from(number()?),

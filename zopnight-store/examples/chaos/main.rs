@@ -8,8 +8,9 @@
 //! ```
 //!
 //! `--url` names an empty database; `--private mariadb` or `postgres` starts a server of its own, the only one that is
-//! killed. The history is a file of JSON lines, kept where `--history` says. `--mix` is another run: producers, claimers, a
-//! promoter and a purger of one process, no error of which may reach a caller.
+//! killed. `--full` is how many workers in a hundred have a full disk (SQLite). The history is a file of JSON lines, kept
+//! where `--history` says. `--mix` is another run: producers, claimers, a promoter and a purger of one process, no error of
+//! which may reach a caller.
 
 mod arguments;
 #[path = "../../tests/support/chaos/mod.rs"]

@@ -76,7 +76,7 @@ impl Processes {
         let incarnation = self.started;
         self.started += 1;
         let crash = (!self.calm && self.random.chance(60)).then(|| CrashAt::of(role, incarnation, &mut self.random));
-        let full = !self.calm && role == Role::Worker && crash.is_none() && self.random.chance(25);
+        let full = !self.calm && role == Role::Worker && crash.is_none() && self.random.chance(self.settings.full);
         let (settings, began) = (self.settings.clone(), self.began);
         let (variable, orders) = Orders { settings, role, incarnation, began, crash, full }.variable();
         Command::new(std::env::current_exe().expect("this program"))

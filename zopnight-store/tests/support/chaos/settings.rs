@@ -27,6 +27,8 @@ pub(crate) struct Settings {
     pub(crate) sweeps: u32,
     /// Kills of the server.
     pub(crate) restarts: u32,
+    /// Workers in a hundred whose disk is nearly full (SQLite).
+    pub(crate) full: u32,
     /// While the producer produces and things break.
     pub(crate) window: Duration,
     /// What must hold all lines at the end.
