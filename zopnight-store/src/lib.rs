@@ -42,6 +42,13 @@
 //! fence of its lease and is refused under an older one. A future that is dropped rolls back. When the answer to a commit
 //! is lost the error says so (`commit = unknown`), and the call may be repeated: every write is recognisable.
 //!
+//! # What it tells
+//!
+//! Spans `zopnight.store.{enqueue,claim,extend,finish,apply,maintain,migrate}` with the fields `backend` and `rows`; no
+//! statement, payload or key is in any of them. To the `metrics` facade: `zopnight_store_retries_total{backend,class}`
+//! (transactions run again), `zopnight_store_purged_total{table}` (rows) and `zopnight_store_pool{backend,state}`
+//! (connections, at each call of `stats`).
+//!
 //! # Living beside a host's tables
 //!
 //! All tables and indexes begin with `zopnight_`. [`SqliteStore::from_pool`] takes a host's own pool.
@@ -67,6 +74,7 @@ mod session;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod store;
+mod telemetry;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod wake;

@@ -8,6 +8,7 @@ use zopnight_core::Result;
 use crate::database::{Database, Pools};
 use crate::error::StoreError;
 use crate::session::Session;
+use crate::telemetry;
 
 /// How often a transaction is run again because another came first, where fewer retries are wanted for conflicts.
 const RACES: u32 = 3;
@@ -65,6 +66,7 @@ pub(crate) async fn write<D: Database, W: Work<D>>(pools: &Pools<D>, operation: 
             return Err(error.into_core(operation));
         };
         tracing::debug!(backend = D::NAME, operation, class, error = %error, "a transaction is run again");
+        telemetry::retried(D::NAME, class);
         tokio::time::sleep(pause(count)).await;
     }
 }

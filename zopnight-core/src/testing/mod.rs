@@ -4,6 +4,7 @@ pub mod fakes;
 pub mod hook;
 pub mod memory;
 pub mod peek;
+pub mod recorder;
 pub mod sim;
 mod skip;
 pub mod suites;

@@ -1,99 +1,16 @@
 //! What the worker tells the `metrics` facade.
 
-use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
-use metrics::{
-    Counter, CounterFn, Gauge, GaugeFn, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder, SharedString, Unit,
-};
 use zopnight_core::Error;
 use zopnight_core::domain::{Lane, RevisionState};
 use zopnight_core::testing::fakes::When;
+use zopnight_core::testing::recorder::Kept;
 use zopnight_core::testing::sim::World;
 use zopnight_core::worker::{Worker, WorkerConfig};
 
 use crate::stage::Stage;
-
-/// One series: a sum for counters, the last value for gauges, the samples for histograms.
-#[derive(Debug, Default)]
-struct Series {
-    sum: AtomicU64,
-    last: AtomicU64,
-    samples: Mutex<Vec<f64>>,
-}
-
-impl CounterFn for Series {
-    fn increment(&self, value: u64) {
-        self.sum.fetch_add(value, Ordering::Relaxed);
-    }
-    fn absolute(&self, value: u64) {
-        self.sum.store(value, Ordering::Relaxed);
-    }
-}
-
-impl GaugeFn for Series {
-    fn increment(&self, value: f64) {
-        self.set(f64::from_bits(self.last.load(Ordering::Relaxed)) + value);
-    }
-    fn decrement(&self, value: f64) {
-        GaugeFn::increment(self, -value);
-    }
-    fn set(&self, value: f64) {
-        self.last.store(value.to_bits(), Ordering::Relaxed);
-    }
-}
-
-impl HistogramFn for Series {
-    fn record(&self, value: f64) {
-        self.samples.lock().unwrap().push(value);
-    }
-}
-
-/// Keeps every series by `name{label=value,…}`.
-#[derive(Debug, Default)]
-struct Kept(Mutex<BTreeMap<String, Arc<Series>>>);
-
-impl Kept {
-    fn series(&self, key: &Key) -> Arc<Series> {
-        let labels: Vec<String> = key.labels().map(|l| format!("{}={}", l.key(), l.value())).collect();
-        let name = format!("{}{{{}}}", key.name(), labels.join(","));
-        Arc::clone(self.0.lock().unwrap().entry(name).or_default())
-    }
-
-    fn find(&self, name: &str) -> Arc<Series> {
-        let all = self.0.lock().unwrap();
-        Arc::clone(all.get(name).unwrap_or_else(|| panic!("{name} is not among {:#?}", all.keys())))
-    }
-
-    fn count(&self, name: &str) -> u64 {
-        self.find(name).sum.load(Ordering::Relaxed)
-    }
-
-    fn gauge(&self, name: &str) -> f64 {
-        f64::from_bits(self.find(name).last.load(Ordering::Relaxed))
-    }
-
-    fn samples(&self, name: &str) -> Vec<f64> {
-        self.find(name).samples.lock().unwrap().clone()
-    }
-}
-
-impl Recorder for Kept {
-    fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
-    fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
-    fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
-    fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
-        Counter::from_arc(self.series(key))
-    }
-    fn register_gauge(&self, key: &Key, _: &Metadata<'_>) -> Gauge {
-        Gauge::from_arc(self.series(key))
-    }
-    fn register_histogram(&self, key: &Key, _: &Metadata<'_>) -> Histogram {
-        Histogram::from_arc(self.series(key))
-    }
-}
 
 /// Runs on this thread alone, where the recorder listens.
 fn recorded<F: Future<Output = ()>>(test: impl FnOnce(Arc<Kept>) -> F) {

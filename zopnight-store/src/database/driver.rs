@@ -55,6 +55,11 @@ macro_rules! driver {
         ) -> sqlx::Result<Vec<$row>> {
             bound(sql, binds).fetch_all(pool).await
         }
+
+        fn connected(pool: &sqlx::Pool<$db>) -> $crate::telemetry::Connected {
+            let idle = u32::try_from(pool.num_idle()).unwrap_or(u32::MAX);
+            $crate::telemetry::Connected { open: pool.size(), idle }
+        }
     };
 }
 pub(crate) use driver;

@@ -26,6 +26,7 @@ use crate::error::StoreError;
 use crate::migrate::Schema;
 use crate::options::StoreOptions;
 use crate::session::Session;
+use crate::telemetry::Connected;
 
 /// A database with its statements. Its transactions read what was committed before each statement, or exclude each other.
 pub(crate) trait Database: Debug + Send + Sync + Sized + 'static {
@@ -65,6 +66,8 @@ pub(crate) trait Database: Debug + Send + Sync + Sized + 'static {
     ) -> impl Future<Output = sqlx::Result<Vec<Self::Row>>> + Send;
 
     fn close(pool: &Self::Pool) -> impl Future<Output = ()> + Send;
+
+    fn connected(pool: &Self::Pool) -> Connected;
 
     /// Brings the schema up to date, under this database's lock between processes; answers how many steps it carried out.
     fn migrate(pools: &Pools<Self>) -> impl Future<Output = Result<u32, StoreError>> + Send;

@@ -9,6 +9,7 @@ use crate::error::StoreError;
 use crate::instruments::Instruments;
 use crate::options::StoreOptions;
 use crate::session::Session;
+use crate::telemetry::Connected;
 use crate::wake::Wake;
 
 /// Where a store writes and reads; often the same pool. Cheap to clone.
@@ -67,6 +68,11 @@ impl<D: Database> Pools<D> {
 
     pub(crate) async fn read(&self, operation: &'static str) -> Result<Session<D>, StoreError> {
         Session::begin(D::begin_read(&self.readers).await?, self, operation).await
+    }
+
+    /// The connections that write; where readers have a pool of their own, those are few and always the same.
+    pub(crate) fn connected(&self) -> Connected {
+        D::connected(&self.writer)
     }
 
     pub(crate) async fn close(&self) {

@@ -9,6 +9,7 @@ use crate::database::{Database, Pools};
 use crate::error::StoreError;
 use crate::retry::{End, Work, write};
 use crate::session::Session;
+use crate::telemetry;
 
 const OPERATION: &str = "queue.purge";
 const BATCH: u32 = 500;
@@ -25,6 +26,7 @@ pub(super) async fn purge<D: Database>(pools: &Pools<D>, in_time: &(dyn Fn() -> 
         loop {
             let n = write(pools, OPERATION, &batch).await?;
             purged = purged.saturating_add(n);
+            telemetry::purged(batch.table(), n);
             let more = if matches!(batch, Batch::Deployment(_)) { n > 0 } else { n >= u64::from(BATCH) };
             if !more || !in_time() {
                 break;
@@ -42,6 +44,16 @@ enum Batch {
     Idempotency(Duration),
     /// One deployment with all that is its.
     Deployment(Duration),
+}
+
+impl Batch {
+    const fn table(&self) -> &'static str {
+        match self {
+            Self::Jobs(..) => "jobs",
+            Self::Idempotency(_) => "idempotency",
+            Self::Deployment(_) => "deployments",
+        }
+    }
 }
 
 impl<D: Database> Work<D> for Batch {

@@ -16,6 +16,7 @@ use crate::migrate::Schema;
 use crate::options::StoreOptions;
 use crate::row::Cells;
 use crate::session::{Session, list, pairs};
+use crate::telemetry::Connected;
 
 driver!(MySql, MySqlRow, MySqlArguments);
 
@@ -74,6 +75,10 @@ impl Database for MySqlDatabase {
 
     async fn close(pool: &Connections) {
         pool.pool.close().await;
+    }
+
+    fn connected(pool: &Connections) -> Connected {
+        connected(&pool.pool)
     }
 
     fn schema() -> &'static Schema {

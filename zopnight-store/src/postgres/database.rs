@@ -15,6 +15,7 @@ use crate::error::StoreError;
 use crate::migrate::Schema;
 use crate::options::StoreOptions;
 use crate::session::{Session, list, pairs};
+use crate::telemetry::Connected;
 
 const OLDEST: i32 = 130_000;
 
@@ -65,6 +66,10 @@ impl Database for PostgresDatabase {
 
     async fn close(pool: &PgPool) {
         pool.close().await;
+    }
+
+    fn connected(pool: &PgPool) -> Connected {
+        connected(pool)
     }
 
     fn schema() -> &'static Schema {

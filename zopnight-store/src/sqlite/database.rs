@@ -15,6 +15,7 @@ use crate::error::StoreError;
 use crate::migrate::Schema;
 use crate::options::StoreOptions;
 use crate::session::{Session, list, pairs};
+use crate::telemetry::Connected;
 
 driver!(Sqlite, SqliteRow, SqliteArguments);
 
@@ -65,6 +66,10 @@ impl Database for SqliteDatabase {
 
     async fn close(pool: &SqlitePool) {
         pool.close().await;
+    }
+
+    fn connected(pool: &SqlitePool) -> Connected {
+        connected(pool)
     }
 
     fn schema() -> &'static Schema {

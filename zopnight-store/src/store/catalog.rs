@@ -1,6 +1,7 @@
 //! The port `RevisionStore`.
 
 use async_trait::async_trait;
+use tracing::instrument;
 use zopnight_core::domain::{
     Applied, BranchKey, BuildAttempt, DeploymentId, DeploymentQuery, DeploymentRef, DeploymentView, Event, EventQuery,
     IdempotencyRecord, IdempotencyRef, LogSource, LogTail, OrgId, Page, RevisionChange, RevisionId, RevisionQuery,
@@ -19,6 +20,7 @@ const SLOT_ROUNDS: u32 = 20;
 
 #[async_trait]
 impl<D: Database> RevisionStore for SqlStore<D> {
+    #[instrument(name = "zopnight.store.apply", skip_all, fields(backend = D::NAME, rows = change.revisions.len()))]
     async fn apply(&self, change: RevisionChange) -> Result<Applied> {
         let work = Apply::new(change)?;
         for _ in 0..SLOT_ROUNDS {

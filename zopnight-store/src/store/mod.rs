@@ -37,8 +37,11 @@ impl<D: Database> SqlStore<D> {
         Ok(store)
     }
 
+    #[tracing::instrument(name = "zopnight.store.migrate", skip_all, fields(backend = D::NAME, rows))]
     pub(crate) async fn migrate(&self) -> Result<Migrated> {
-        migrate::migrate(&self.pools).await
+        let migrated = migrate::migrate(&self.pools).await?;
+        tracing::Span::current().record("rows", migrated.applied);
+        Ok(migrated)
     }
 
     pub(crate) async fn check(&self) -> Result<()> {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use tracing::{Span, instrument};
 use zopnight_core::Result;
 use zopnight_core::domain::{
     Budget, ClaimRequest, Enqueued, Extended, Finish, Finished, JobId, JobState, Lane, Lease, LeaseRef, Maintained, NewJob,
@@ -17,6 +18,7 @@ use crate::engine::{self, Claim, Enqueue, Extend, Revive};
 use crate::error::StoreError;
 use crate::retry::write;
 use crate::row::Cells;
+use crate::telemetry;
 
 impl<D: Database> SqlStore<D> {
     /// The wanted lanes that have a ready job: an idle poll is one statement that takes no lock.
@@ -30,6 +32,7 @@ impl<D: Database> SqlStore<D> {
 
 #[async_trait]
 impl<D: Database> JobQueue for SqlStore<D> {
+    #[instrument(name = "zopnight.store.enqueue", skip_all, fields(backend = D::NAME, rows = jobs.len()))]
     async fn enqueue(&self, jobs: Vec<NewJob>) -> Result<Vec<Enqueued>> {
         let work = Enqueue::new(jobs)?;
         if work.is_empty() {
@@ -38,6 +41,7 @@ impl<D: Database> JobQueue for SqlStore<D> {
         write(&self.pools, "queue.enqueue", &work).await
     }
 
+    #[instrument(name = "zopnight.store.claim", skip_all, fields(backend = D::NAME, rows))]
     async fn claim(&self, request: &ClaimRequest) -> Result<Vec<Lease>> {
         Claim::check(request)?;
         self.pools.wake().look();
@@ -45,9 +49,12 @@ impl<D: Database> JobQueue for SqlStore<D> {
         if lanes.is_empty() {
             return Ok(Vec::new());
         }
-        write(&self.pools, "queue.claim", &Claim::new(request, lanes)).await
+        let leases = write(&self.pools, "queue.claim", &Claim::new(request, lanes)).await?;
+        Span::current().record("rows", leases.len());
+        Ok(leases)
     }
 
+    #[instrument(name = "zopnight.store.extend", skip_all, fields(backend = D::NAME, rows = leases.len()))]
     async fn extend(&self, leases: &[LeaseRef], lease: Duration) -> Result<Vec<Extended>> {
         let work = Extend::new(leases, lease)?;
         if leases.is_empty() {
@@ -56,12 +63,16 @@ impl<D: Database> JobQueue for SqlStore<D> {
         write(&self.pools, "queue.extend", &work).await
     }
 
+    #[instrument(name = "zopnight.store.finish", skip_all, fields(backend = D::NAME, rows = items.len()))]
     async fn finish(&self, items: Vec<Finish>) -> Result<Vec<Finished>> {
         engine::finish(&self.pools, items).await
     }
 
+    #[instrument(name = "zopnight.store.maintain", skip_all, fields(backend = D::NAME, rows))]
     async fn maintain(&self, budget: &Budget) -> Result<Maintained> {
-        engine::maintain(&self.pools, budget).await
+        let did = engine::maintain(&self.pools, budget).await?;
+        Span::current().record("rows", did.promoted.saturating_add(did.taken_back).saturating_add(did.purged));
+        Ok(did)
     }
 
     async fn wait(&self, at_most: Duration) {
@@ -69,6 +80,7 @@ impl<D: Database> JobQueue for SqlStore<D> {
     }
 
     async fn stats(&self) -> Result<QueueStats> {
+        telemetry::connected(D::NAME, self.pools.connected());
         let mut s = self.reader("queue.stats").await?;
         let read = async { Ok::<_, StoreError>((s.now().await?, s.stats().await?)) };
         let (now, rows) = read.await.map_err(|e| e.into_core("queue.stats"))?;
