@@ -42,19 +42,33 @@ fn small(url: &str, directory: &Path, on_server: bool) -> Settings {
     }
 }
 
-async fn holds(settings: &Settings, server: Option<&Server>) {
+async fn holds(backend: &str, settings: &Settings, server: Option<&Server>) {
     let arguments = ["--exact", "chaos_child", "--nocapture"].map(Into::into).to_vec();
-    let report = chaos::run(settings, &Launch { arguments }, server).await.unwrap_or_else(|why| panic!("{why}"));
-    eprintln!("{report}");
+    let ran = chaos::run(settings, &Launch { arguments }, server).await;
+    let report = ran.unwrap_or_else(|why| panic!("{backend}: {why}"));
+    eprintln!("{backend}, {report}");
     assert!(report.jobs >= 2_000, "{report}");
     assert!(report.kills >= 20 && report.stops == 3, "{report}");
     assert!(report.crashes > 0 && report.losses > 0, "{report}");
     assert_eq!((report.sweeps, report.restarts), (settings.sweeps, settings.restarts), "{report}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn sqlite_loses_nothing() {
+async fn on_sqlite() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let url = format!("sqlite:{}", directory.path().join("zopnight.db").display());
-    holds(&small(&url, directory.path(), false), None).await;
+    holds("sqlite", &small(&url, directory.path(), false), None).await;
+}
+
+async fn on(backend: &str, server: Option<Server>) {
+    let Some(server) = server else { return };
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let database = server.fresh_database().await;
+    holds(backend, &small(database.url(), directory.path(), true), Some(&server)).await;
+}
+
+/// All databases at once: most of the time is spent waiting for leases to run out.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_database_loses_a_job_or_runs_one_twice() {
+    let (mariadb, postgres) = (servers::private_mysql().await, servers::private_postgres().await);
+    tokio::join!(on_sqlite(), on("mariadb", mariadb), on("postgres", postgres));
 }

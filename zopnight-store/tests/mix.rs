@@ -7,6 +7,8 @@ mod mix;
 mod random;
 #[path = "support/retries.rs"]
 mod retries;
+#[path = "support/servers.rs"]
+mod servers;
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, LazyLock};
@@ -35,4 +37,16 @@ async fn sqlite_keeps_its_conflicts_to_itself() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let url = format!("sqlite:{}", directory.path().join("zopnight.db").display());
     agrees("sqlite", &url, Duration::from_secs(4)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn mariadb_keeps_its_conflicts_to_itself() {
+    let Some(server) = servers::mysql().await else { return };
+    agrees("mariadb", server.fresh_database().await.url(), Duration::from_secs(10)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn postgres_keeps_its_conflicts_to_itself() {
+    let Some(server) = servers::postgres().await else { return };
+    agrees("postgres", server.fresh_database().await.url(), Duration::from_secs(5)).await;
 }

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use zopnight_core::ports::Store;
 use zopnight_core::{Error, Result};
 use zopnight_store::testing::Hook;
-use zopnight_store::{SqliteStore, StoreOptions, connect};
+use zopnight_store::{MySqlStore, PostgresStore, SqliteStore, StoreOptions, connect};
 
 use crate::tables::{Row, Tables};
 
@@ -35,28 +35,38 @@ fn sqlite(url: &str) -> sqlx::Result<SqliteConnectOptions> {
 
 /// The store of a process.
 pub(super) async fn open(url: &str, hook: Option<Arc<dyn Hook>>, full: bool) -> Result<Arc<dyn Store>> {
-    if !url.starts_with("sqlite") {
-        return connect(url, StoreOptions::default()).await;
-    }
-    let store = if full { nearly_full(url).await? } else { SqliteStore::connect(url, StoreOptions::default()).await? };
-    Ok(match hook {
-        Some(hook) => Arc::new(store.with_hook(hook)),
-        None => Arc::new(store),
+    let Some(hook) = hook else {
+        return if full && url.starts_with("sqlite") {
+            Ok(Arc::new(nearly_full(url).await?))
+        } else {
+            connect(url, options()).await
+        };
+    };
+    Ok(if url.starts_with("sqlite") {
+        Arc::new(SqliteStore::connect(url, options()).await?.with_hook(hook))
+    } else if url.starts_with("postgres") {
+        Arc::new(PostgresStore::connect(url, options()).await?.with_hook(hook))
+    } else {
+        Arc::new(MySqlStore::connect(url, options()).await?.with_hook(hook))
     })
+}
+
+fn options() -> StoreOptions {
+    StoreOptions::default()
 }
 
 /// A store whose connections let the file grow by a few pages only.
 async fn nearly_full(url: &str) -> Result<SqliteStore> {
     let unreachable = |e: sqlx::Error| Error::unavailable("chaos.open", "no page count").with_source(e);
-    let options = sqlite(url).map_err(unreachable)?;
+    let near = sqlite(url).map_err(unreachable)?;
     let pool = SqlitePoolOptions::new().max_connections(1);
     let pages: i64 = {
-        let pool = pool.clone().connect_with(options.clone()).await.map_err(unreachable)?;
+        let pool = pool.clone().connect_with(near.clone()).await.map_err(unreachable)?;
         query_scalar("PRAGMA page_count").fetch_one(&pool).await.map_err(unreachable)?
     };
-    let options = options.pragma("max_page_count", (pages + 4).to_string());
-    let pool = pool.max_connections(4).connect_with(options).await.map_err(unreachable)?;
-    SqliteStore::from_pool(pool, StoreOptions::default()).await
+    let near = near.pragma("max_page_count", (pages + 4).to_string());
+    let pool = pool.max_connections(4).connect_with(near).await.map_err(unreachable)?;
+    SqliteStore::from_pool(pool, options()).await
 }
 
 macro_rules! tables {
@@ -140,6 +150,16 @@ impl Scratch {
                     WHERE datname = current_database() AND pid <> pg_backend_pid()";
                 query(all).execute(pool).await.map(|_| ())
             }
+        }
+    }
+
+    /// How many jobs have come to their end.
+    pub(super) async fn ended(&self) -> sqlx::Result<i64> {
+        const ENDED: &str = "SELECT COUNT(*) FROM zopnight_jobs WHERE state IN ('done', 'parked')";
+        match self {
+            Self::Sqlite(pool) => query_scalar(ENDED).fetch_one(pool).await,
+            Self::Mysql(pool) => query_scalar(ENDED).fetch_one(pool).await,
+            Self::Postgres(pool) => query_scalar(ENDED).fetch_one(pool).await,
         }
     }
 

@@ -16,8 +16,8 @@ use crate::checker::check;
 use crate::history;
 use crate::servers::Server;
 
-/// For what is left when nothing breaks any more: leases that run out one after the other, of a job that always fails.
-const DRAIN: Duration = Duration::from_secs(90);
+/// When nothing breaks any more a job must come to its end so often: leases run out one after the other, each after 5 s.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What happened.
 #[derive(Clone, Debug, Default)]
@@ -71,22 +71,26 @@ async fn judge(settings: &Settings, launch: &Launch, server: Option<&Server>) ->
     let began = Instant::now();
     let mut due = VecDeque::from(faults(settings));
     let mut processes = Processes::new(settings, launch);
-    let (mut left, mut looked) = (QueueStats::default(), Instant::now());
+    let (mut looked, mut ended, mut last) = (Instant::now(), 0, Instant::now());
     loop {
         processes.tend()?;
         while let Some((_, fault)) = due.pop_front_if(|(at, _)| *at <= began.elapsed()) {
             breaks(fault, &mut processes, &scratch, server, &mut report).await?;
         }
         processes.calm = began.elapsed() > settings.window;
-        if due.is_empty() && processes.produced() && looked.elapsed() > Duration::from_millis(300) {
+        if processes.calm && looked.elapsed() > Duration::from_millis(300) {
             looked = Instant::now();
-            left = store.stats().await.unwrap_or(left);
-            if live(&left) == 0 && store.stats().await.is_ok_and(|stats| live(&stats) == 0) {
+            let left = store.stats().await.map_err(|e| format!("{e:?}"))?;
+            if due.is_empty() && processes.produced() && live(&left) == 0 {
                 break;
             }
-        }
-        if began.elapsed() > settings.window + DRAIN {
-            return Err(format!("jobs are left that nobody runs: {left:?}"));
+            let now = scratch.ended().await.map_err(|e| e.to_string())?;
+            if now > ended || !due.is_empty() {
+                (ended, last) = (now, Instant::now());
+            }
+            if last.elapsed() > PATIENCE {
+                return Err(format!("jobs are left that nobody ends: {left:?}"));
+            }
         }
         sleep(Duration::from_millis(10)).await;
     }
@@ -130,7 +134,7 @@ async fn breaks(
     Ok(())
 }
 
-/// Jobs that are neither at their end nor parked; one that is counted as live may have ended meanwhile.
+/// Jobs that are neither at their end nor parked.
 fn live(stats: &QueueStats) -> u64 {
     stats.jobs.iter().filter(|(_, state, _)| *state != JobState::Parked).map(|(_, _, count)| count).sum()
 }
