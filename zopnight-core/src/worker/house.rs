@@ -10,7 +10,7 @@ use crate::domain::{Budget, Maintained};
 
 /// How soon rows past their retention are looked for again: after some were found, and after none were.
 const PURGE_AGAIN: Duration = Duration::from_secs(60);
-const PURGE_IDLE: Duration = Duration::from_secs(300);
+const PURGE_IDLE: Duration = Duration::from_secs(900);
 /// Between two rounds of housekeeping, whatever is due.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(10);
 /// How often the queue is counted for the metrics.
