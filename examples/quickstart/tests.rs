@@ -2,5 +2,6 @@
 
 mod adapters;
 mod container;
+mod killed;
 mod program;
 mod repositories;

@@ -44,6 +44,8 @@ const FORGE: &str = "git.localhost";
 const IMAGES: &str = "registry.local/{org}/{name}";
 /// How long running jobs and open connections may go on after a stop.
 const GRACE: Duration = Duration::from_secs(3);
+/// No other process has these files: what a killed run held is free again as soon as a lease can be.
+const LEASE: Duration = Duration::from_secs(5);
 
 /// Where things lie on disk.
 #[derive(Clone, Debug)]
@@ -121,7 +123,12 @@ impl World {
         let config = HttpConfig::default();
         let tenant = tenant_routes(pipeline.clone(), config.clone()).layer(from_fn_with_state(Arc::new(auth), authenticate));
         let routes = tenant.merge(ingress_routes(pipeline.clone(), config));
-        let worker = Worker::builder(store, pipeline).config(WorkerConfig::default().with_drain(GRACE)).build()?;
+        let settings = WorkerConfig::default()
+            .with_drain(GRACE)
+            .with_lease(LEASE)
+            .with_heartbeat(Duration::from_millis(1_500))
+            .with_abandon_before(Duration::from_secs(1));
+        let worker = Worker::builder(store, pipeline).config(settings).build()?;
 
         let (stop, stopped) = watch::channel(false);
         let server = tokio::spawn({
