@@ -33,6 +33,7 @@ impl Arguments {
             sweeps: 2,
             restarts: 0,
             full: 0,
+            skewed: true,
             window: Duration::from_secs(300),
             history: std::env::current_dir().map_err(|e| e.to_string())?.join("chaos.jsonl"),
         };
@@ -72,6 +73,7 @@ impl Arguments {
         }
         if settings.url.starts_with("sqlite") {
             settings.sweeps = 0;
+            settings.skewed = false;
         }
         let mix = mix.then(|| Duration::from_secs(u64::from(seconds)));
         Ok(Self { settings, private, mix })

@@ -12,7 +12,7 @@ use super::database::{Scratch, open};
 use super::processes::Processes;
 use super::schedule::{Fault, faults};
 use super::settings::{Launch, Settings};
-use crate::checker::check;
+use crate::checker::{LIMITS, check};
 use crate::history;
 use crate::servers::Server;
 
@@ -28,7 +28,10 @@ pub(crate) struct Report {
     pub(crate) effects: usize,
     pub(crate) hand_outs: i64,
     pub(crate) losses: i64,
+    /// Given up because their leases ran out too often.
+    pub(crate) lost_out: usize,
     pub(crate) processes: u32,
+    pub(crate) skewed: u32,
     pub(crate) kills: u32,
     pub(crate) crashes: u32,
     pub(crate) stops: u32,
@@ -42,10 +45,16 @@ pub(crate) struct Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { seed, jobs, done, effects, hand_outs, losses, processes, kills, crashes, .. } = self;
-        let Self { stops, sweeps, restarts, lines, torn, took, .. } = self;
+        let Self { lost_out, skewed, stops, sweeps, restarts, lines, torn, took, .. } = self;
         writeln!(f, "seed {seed}: {jobs} jobs, {done} done, {} parked, in {took:.1?}", jobs - done)?;
-        writeln!(f, "  {effects} effects, {hand_outs} hand-outs and take-backs, {losses} leases lost")?;
-        write!(f, "  {processes} processes, {kills} killed, {crashes} crashed inside a transaction, {stops} frozen; ")?;
+        writeln!(
+            f,
+            "  {effects} effects, {hand_outs} hand-outs and take-backs, {losses} leases lost, {lost_out} jobs for it"
+        )?;
+        write!(
+            f,
+            "  {processes} processes, {skewed} with a clock an hour off, {kills} killed, {crashes} crashed inside a transaction, {stops} frozen; "
+        )?;
         writeln!(f, "sessions ended {sweeps} times, server killed {restarts} times")?;
         write!(f, "  {lines} lines of history, {torn} torn")
     }
@@ -94,7 +103,7 @@ async fn judge(settings: &Settings, launch: &Launch, server: Option<&Server>) ->
         }
         sleep(Duration::from_millis(10)).await;
     }
-    (report.processes, report.crashes) = (processes.started(), processes.crashed);
+    (report.processes, report.crashes, report.skewed) = (processes.started(), processes.crashed, processes.skewed);
     drop(processes);
     report.took = began.elapsed();
     let tables = scratch.tables().await.map_err(|e| e.to_string())?;
@@ -105,6 +114,8 @@ async fn judge(settings: &Settings, launch: &Launch, server: Option<&Server>) ->
     report.effects = tables.effects.len();
     report.hand_outs = tables.jobs.values().map(|row| row.hand_outs).sum();
     report.losses = tables.jobs.values().map(|row| row.losses).sum();
+    let lost_out = tables.jobs.values().filter(|row| row.state == "parked" && row.losses >= LIMITS.2);
+    report.lost_out = lost_out.count();
     check(&lines, &tables).map_err(|violation| violation.to_string())?;
     Ok(report)
 }

@@ -19,6 +19,9 @@ pub(super) struct Processes {
     random: Random,
     /// Processes started from now on do not crash by themselves.
     pub(super) calm: bool,
+    faketime: Option<PathBuf>,
+    /// Processes with a clock that was off.
+    pub(super) skewed: u32,
     /// Processes that killed themselves at a point of a transaction.
     pub(super) crashed: u32,
 }
@@ -45,6 +48,8 @@ impl Processes {
             started: 0,
             random: Random::new(settings.seed, "processes"),
             calm: false,
+            faketime: settings.skewed.then(faketime).flatten(),
+            skewed: 0,
             crashed: 0,
             settings: settings.clone(),
         }
@@ -79,7 +84,15 @@ impl Processes {
         let full = !self.calm && role == Role::Worker && crash.is_none() && self.random.chance(self.settings.full);
         let (settings, began) = (self.settings.clone(), self.began);
         let (variable, orders) = Orders { settings, role, incarnation, began, crash, full }.variable();
-        Command::new(std::env::current_exe().expect("this program"))
+        let mut command = Command::new(std::env::current_exe().expect("this program"));
+        if let Some(library) = self.faketime.as_ref().filter(|_| role == Role::Worker && incarnation % 2 == 1) {
+            let offset = if incarnation % 4 == 1 { "+1h" } else { "-1h" };
+            // Its shared memory would outlive a killed process.
+            command.env("LD_PRELOAD", library).env("FAKETIME", offset).env("FAKETIME_DISABLE_SHM", "1");
+            command.env("FAKETIME_DONT_FAKE_MONOTONIC", "1").env("TZ", "Asia/Kolkata");
+            self.skewed += 1;
+        }
+        command
             .args(&self.launch.arguments)
             .env(variable, orders)
             .current_dir(&self.directory)
@@ -124,6 +137,12 @@ impl Processes {
     pub(super) const fn started(&self) -> u32 {
         self.started
     }
+}
+
+/// The library that gives a program another clock, where Debian's package of it puts it.
+fn faketime() -> Option<PathBuf> {
+    let machines = std::fs::read_dir("/usr/lib").ok()?.flatten();
+    machines.map(|entry| entry.path().join("faketime/libfaketime.so.1")).find(|library| library.is_file())
 }
 
 fn expected(role: Role, status: ExitStatus) -> Result<(), String> {

@@ -29,6 +29,9 @@ pub(crate) struct Settings {
     pub(crate) restarts: u32,
     /// Workers in a hundred whose disk is nearly full (SQLite).
     pub(crate) full: u32,
+    /// Half of the workers have another time zone and a clock that is an hour off, if libfaketime is installed. Not for
+    /// SQLite, whose clock is the process's.
+    pub(crate) skewed: bool,
     /// While the producer produces and things break.
     pub(crate) window: Duration,
     /// What must hold all lines at the end.

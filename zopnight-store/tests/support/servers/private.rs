@@ -9,16 +9,21 @@ use std::sync::{Mutex, MutexGuard};
 
 use super::programs::{Programs, User};
 
-/// Ends every process whose id is in a file of the directory, and removes the directory, when its standard input closes:
+/// Ends every process whose id is in a file of the directory, then removes the directory, when its standard input closes:
 /// that happens however the test process ends. A program cannot start later, since it records its id there first.
 const WATCHDOG: &str = r#"
 trap '' HUP INT TERM
 cat > /dev/null
-for _ in 1 2 3 4 5 6 7 8 9 10; do
-    for each in "$0"/*.pid; do [ -f "$each" ] && kill -9 "$(cat "$each")"; done
-    rm -rf "$0" && exit
-    sleep 0.2
+signal=$1 n=0
+while [ $n -lt 40 ]; do
+    alive=
+    for each in "$0"/*.pid; do [ -f "$each" ] && kill -s "$signal" "$(cat "$each")" && alive=1; done
+    [ "$alive" ] || break
+    sleep 0.1
+    n=$((n + 1))
+    [ $n -lt 20 ] || signal=KILL
 done
+rm -rf "$0" || { sleep 0.5; rm -rf "$0"; }
 "#;
 
 /// Records its process id, then becomes the program: from its first moment on the watchdog knows it.
@@ -38,7 +43,9 @@ impl Private {
         let user = programs.user();
         let directory = directory();
         let mut watchdog = Command::new("sh");
-        watchdog.args(["-c", WATCHDOG]).arg(&directory).stdin(Stdio::piped());
+        // Killed, PostgreSQL would leave its shared memory behind.
+        let signal = if matches!(programs, Programs::Postgres { .. }) { "QUIT" } else { "KILL" };
+        watchdog.args(["-c", WATCHDOG]).arg(&directory).arg(signal).stdin(Stdio::piped());
         let watchdog = spawn(quiet(&mut watchdog));
         if let Some(user) = user {
             chown(&directory, Some(user.uid), Some(user.gid)).expect("root gives its directory away");
@@ -135,7 +142,8 @@ impl Private {
             Programs::Postgres { server, .. } => {
                 let (data, sockets) = (format!("{directory}/data"), directory.to_string());
                 let durable = ["-c", "listen_addresses=", "-c", "fsync=on", "-c", "max_connections=500"];
-                self.run("server", server, &[&["-D", &data, "-k", &sockets], &durable[..]].concat())
+                let memory = ["-c", "dynamic_shared_memory_type=mmap"];
+                self.run("server", server, &[&["-D", &data, "-k", &sockets], &durable[..], &memory[..]].concat())
             }
         }
     }
@@ -164,8 +172,11 @@ impl Private {
 
 impl Drop for Private {
     fn drop(&mut self) {
-        self.kill();
         drop(self.watchdog.stdin.take());
+        if let Some(mut child) = self.server().take() {
+            // The watchdog has ended it, and waits until it is gone.
+            let _ = child.wait();
+        }
         // Nothing is lost when it fails: the directory is a temporary one.
         let _ = self.watchdog.wait();
     }
