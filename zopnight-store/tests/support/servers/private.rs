@@ -47,8 +47,13 @@ impl Private {
         let signal = if matches!(programs, Programs::Postgres { .. }) { "QUIT" } else { "KILL" };
         watchdog.args(["-c", WATCHDOG]).arg(&directory).arg(signal).stdin(Stdio::piped());
         let watchdog = spawn(quiet(&mut watchdog));
+        // A starting MariaDB removes what it takes for leftovers from its directory of temporary files, another's too.
+        let temporary = directory.join("tmp");
+        fs::create_dir(&temporary).expect("a directory of our own");
         if let Some(user) = user {
-            chown(&directory, Some(user.uid), Some(user.gid)).expect("root gives its directory away");
+            for each in [&directory, &temporary] {
+                chown(each, Some(user.uid), Some(user.gid)).expect("root gives its directory away");
+            }
         }
         let private = Self { programs, user, directory, server: Mutex::new(None), watchdog };
         let mut install = private.install();
@@ -109,12 +114,15 @@ impl Private {
     fn install(&self) -> Child {
         let data = self.directory.join("data");
         let datadir = format!("--datadir={}", data.display());
+        let tmpdir = format!("--tmpdir={}", self.directory.join("tmp").display());
         match &self.programs {
             Programs::MariaDb { install, .. } => {
                 let more = ["--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve"];
-                self.run("install", install, &[&["--no-defaults", &datadir], &more[..]].concat())
+                self.run("install", install, &[&["--no-defaults", &datadir, &tmpdir], &more[..]].concat())
             }
-            Programs::MySql { server } => self.run("install", server, &["--no-defaults", "--initialize-insecure", &datadir]),
+            Programs::MySql { server } => {
+                self.run("install", server, &["--no-defaults", "--initialize-insecure", &datadir, &tmpdir])
+            }
             Programs::Postgres { init, .. } => {
                 let data = data.display().to_string();
                 let more = ["-A", "trust", "-U", "postgres", "-E", "UTF8", "--no-locale", "--no-sync"];
@@ -127,17 +135,14 @@ impl Private {
         let directory = self.directory.display();
         match &self.programs {
             Programs::MariaDb { server, .. } | Programs::MySql { server } => {
-                let (data, socket, pid) = (
-                    format!("--datadir={directory}/data"),
-                    format!("--socket={directory}/s"),
-                    format!("--pid-file={directory}/data/pid"),
-                );
-                let durable = ["--innodb-flush-log-at-trx-commit=1", "--max-connections=500"];
-                self.run(
-                    "server",
-                    server,
-                    &[&["--no-defaults", "--skip-networking", &data, &socket, &pid], &durable[..]].concat(),
-                )
+                let places = ["datadir=data", "socket=s", "pid-file=data/pid", "tmpdir=tmp"].map(|place| {
+                    let (name, file) = place.split_once('=').expect("a name and a file");
+                    format!("--{name}={directory}/{file}")
+                });
+                let mut arguments = vec!["--no-defaults", "--skip-networking"];
+                arguments.extend(["--innodb-flush-log-at-trx-commit=1", "--max-connections=500"]);
+                arguments.extend(places.iter().map(String::as_str));
+                self.run("server", server, &arguments)
             }
             Programs::Postgres { server, .. } => {
                 let (data, sockets) = (format!("{directory}/data"), directory.to_string());
