@@ -1,4 +1,8 @@
-//! One seeded script on the memory store and on SQLite: every answer and every row must be equal.
+//! Seeded scripts on the memory store and on SQLite: every answer and every row must be equal. The suite's own script compares
+//! what every database must answer alike; the one here, under a clock that only the script moves, also times and places.
+
+#[path = "support/sqlite.rs"]
+mod sqlite;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +16,7 @@ use zopnight_core::domain::{
 use zopnight_core::ports::{Random as _, Store};
 use zopnight_core::testing::fakes::SeededRandom;
 use zopnight_core::testing::memory::MemoryStore;
+use zopnight_core::testing::suites::catalog::script::{STEPS as WHOLE, same_script, seeds};
 use zopnight_core::testing::suites::fixtures;
 use zopnight_core::testing::suites::store::check_invariants;
 use zopnight_store::testing::{peek, with_clock};
@@ -286,4 +291,18 @@ async fn same_script_on_memory_and_sqlite() {
         committed += run(seed).await;
     }
     assert!(committed > 200, "only {committed} changes were carried out");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn same_script_on_a_file() {
+    for seed in seeds() {
+        same_script(&sqlite::file().await, seed, WHOLE).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn same_script_in_memory() {
+    for seed in seeds() {
+        same_script(&sqlite::memory().await, seed, WHOLE).await;
+    }
 }

@@ -177,7 +177,12 @@ impl JobQueue for MemoryStore {
             }
         }
         did.taken_back = self.write(OPERATION, |data, op| Ok(data.take_back(op)), |n| *n > 0).await?;
-        did.mended = self.write(OPERATION, |data, op| Ok(data.mend(op)), |n| *n > 0).await?;
+        did.mended = self.write(OPERATION, |data, op| Ok(data.mend_keys(op)), |n| *n > 0).await?;
+        let lines = self.data().slot_lines();
+        for scope in lines {
+            let mended = self.write(OPERATION, |data, op| Ok(data.mend_slots(op, &scope)), |n| *n > 0).await?;
+            did.mended = did.mended.saturating_add(mended);
+        }
         let mut more = budget.purge;
         while more {
             let purged = self.write("queue.purge", |data, op| Ok(data.purge(op.now)), |n| *n > 0).await?;

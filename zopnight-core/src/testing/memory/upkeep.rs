@@ -44,7 +44,8 @@ impl Data {
         self.line.jobs.delayed.first().map(|(due, _)| Timestamp::from_micros(*due).since(now))
     }
 
-    pub(super) fn mend(&mut self, op: &mut Op) -> u64 {
+    /// Unblocks the next job of each serial key that nobody holds.
+    pub(super) fn mend_keys(&mut self, op: &mut Op) -> u64 {
         let jobs = &self.line.jobs;
         let orphans: Vec<i64> = jobs
             .serial_waiting
@@ -56,12 +57,18 @@ impl Data {
         for seq in orphans {
             mended = mended.saturating_add(u64::from(self.line.step(op, seq, &JobEvent::Unblock)));
         }
-        let scopes: Vec<Scope> = self.line.jobs.slot_waiting.keys().cloned().collect();
-        for scope in scopes {
-            let free = self.unclaimed_slots(&scope);
-            mended = mended.saturating_add(self.line.free_slots(op, &scope, free));
-        }
         mended
+    }
+
+    /// Whose jobs wait for a build slot.
+    pub(super) fn slot_lines(&self) -> Vec<Scope> {
+        self.line.jobs.slot_waiting.keys().cloned().collect()
+    }
+
+    /// Unblocks as many of them as there are slots for.
+    pub(super) fn mend_slots(&mut self, op: &mut Op, scope: &Scope) -> u64 {
+        let free = self.unclaimed_slots(scope);
+        self.line.free_slots(op, scope, free)
     }
 
     /// Free slots that no job on its way to open an attempt is about to take.

@@ -1,5 +1,7 @@
 //! Writes a plan.
 
+use std::collections::BTreeSet;
+
 use super::plan::Plan;
 use crate::domain::job_state::JobEvent;
 use crate::domain::{
@@ -33,23 +35,26 @@ impl Data {
         if let Some(log) = change.log {
             self.catalog.logs.insert((change.org, log.revision, log.source), log.tail);
         }
-        for cancel in &change.cancel {
-            self.cancel(op, &scope, cancel);
-        }
+        self.cancel(op, &scope, &change.cancel);
         let enqueued: Vec<Enqueued> = change.jobs.into_iter().map(|job| self.line.add(op, job)).collect();
         self.line.free_slots(op, &scope, freed);
         Committed { version, numbers, events, enqueued }
     }
 
-    fn cancel(&mut self, op: &mut Op, scope: &Scope, cancel: &CancelJobs) {
+    /// In the order of enqueueing, whatever the order of the requests.
+    fn cancel(&mut self, op: &mut Op, scope: &Scope, what: &[CancelJobs]) {
         let kinds = [JobKind::Build, JobKind::WatchBuild, JobKind::Deploy];
-        let seqs: Vec<i64> = match cancel {
-            CancelJobs::OfRevision(id) => {
-                let jobs = self.line.jobs.of_revision(*id);
-                jobs.filter(|row| row.job.scope == *scope && kinds.contains(&row.job.kind)).map(|row| row.seq).collect()
+        let mut seqs = BTreeSet::new();
+        for cancel in what {
+            match cancel {
+                CancelJobs::OfRevision(id) => {
+                    let jobs = self.line.jobs.of_revision(*id);
+                    let jobs = jobs.filter(|row| row.job.scope == *scope && kinds.contains(&row.job.kind));
+                    seqs.extend(jobs.map(|row| row.seq));
+                }
+                CancelJobs::Key(key) => seqs.extend(self.line.jobs.survivor(scope, key)),
             }
-            CancelJobs::Key(key) => self.line.jobs.survivor(scope, key).into_iter().collect(),
-        };
+        }
         for seq in seqs {
             self.line.cancel(op, seq);
         }

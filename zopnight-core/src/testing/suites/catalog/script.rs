@@ -1,13 +1,15 @@
 //! A long random script, run on the store and on the memory store in step.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::domain::{
-    Applied, AttemptId, AttemptOp, Budget, CancelJobs, ClaimRequest, DeploymentQuery, DeploymentSort, DeploymentView, Event,
-    EventQuery, Finish, JobId, JobStep, Lane, LeaseRef, NewJob, OrgId, Outcome, Page, PageRequest, RevisionChange,
-    RevisionId, RevisionQuery, RevisionState, RevisionView, Scope, Settled,
+    Applied, AttemptId, AttemptOp, Budget, CancelJobs, ClaimRequest, ConfigPatch, DeploymentOp, DeploymentQuery,
+    DeploymentSort, DeploymentView, Event, EventQuery, Expect, Finish, Idempotency, IdempotencyRef, JobId, JobStep, Lane,
+    LeaseRef, LogSource, LogTail, NewJob, OrgId, Outcome, Page, PageRequest, RevisionChange, RevisionId, RevisionLog,
+    RevisionQuery, RevisionState, RevisionView, Scope, Settled,
 };
 use crate::ports::Store;
 use crate::testing::fakes::{ManualClock, SeededRandom};
@@ -102,7 +104,7 @@ impl Script<'_> {
     /// A push that supersedes what is under way, or not.
     async fn push(&mut self) {
         let Some(app) = pick(&self.random, &self.apps).cloned() else { return };
-        let older = self.stores[0].unfinished(&app.org, app.id).await.expect("they are listed");
+        let Ok(older) = self.stores[0].unfinished(&app.org, app.id).await else { return };
         let id = revision_id();
         let mut change = with_revision(app.change(), id, 2);
         if older.len() > 3 || self.roll(2) == 0 {
@@ -189,13 +191,15 @@ impl Script<'_> {
 
     async fn maintain(&mut self) {
         if self.roll(2) == 0 {
-            self.clock.advance(TICK);
-            self.h.advance(TICK);
+            // Now and then so far that leases, retries and retentions run out.
+            let by = if self.roll(12) == 0 { TICK.saturating_mul(60) } else { TICK };
+            self.clock.advance(by);
+            self.h.advance(by);
         }
-        let budget = Budget { time: Duration::from_secs(60), purge: false };
+        let budget = Budget { time: Duration::from_secs(60), purge: true };
         let expected = self.stores[0].maintain(&budget).await.expect("housekeeping is done");
         let answer = self.stores[1].maintain(&budget).await.expect("housekeeping is done");
-        let counts = |m: &crate::domain::Maintained| (m.promoted, m.taken_back, m.mended, m.next_due.is_some());
+        let counts = |m: &crate::domain::Maintained| (m.promoted, m.taken_back, m.mended, m.purged, m.next_due.is_some());
         assert_eq!(counts(&answer), counts(&expected));
     }
 
@@ -249,6 +253,49 @@ impl Script<'_> {
         self.apply(app.change().with_cancel(CancelJobs::OfRevision(id))).await;
     }
 
+    /// A removal begins, or ends with all that is under way.
+    async fn remove(&mut self) {
+        let Some(app) = pick(&self.random, &self.apps).cloned() else { return };
+        if self.roll(2) == 0 {
+            self.apply(app.change().with_deployment(DeploymentOp::Deleting)).await;
+            return;
+        }
+        let Ok(unfinished) = self.stores[0].unfinished(&app.org, app.id).await else { return };
+        let mut change = app.change().with_deployment(DeploymentOp::Gone);
+        for view in unfinished.iter().skip(usize::from(self.roll(4) == 0)) {
+            let to = RevisionState::Cancelled;
+            change = change
+                .with_revision(step(view, to, crate::domain::RevisionPatch::default()))
+                .with_event(told(view.revision.id, to))
+                .with_cancel(CancelJobs::OfRevision(view.revision.id));
+        }
+        self.apply(change).await;
+    }
+
+    /// A configuration, a log or a request with a key that may come again.
+    async fn write(&mut self) {
+        let Some((app, id)) = pick(&self.random, &self.revisions).cloned() else { return };
+        let byte = u8::try_from(self.roll(5)).unwrap_or(0);
+        let change = match self.roll(3) {
+            0 => {
+                let patch = ConfigPatch { auto_deploy: Some(byte.is_multiple_of(2)), ..ConfigPatch::default() };
+                let expect = Expect { config_version: Some(u32::from(byte)), ..Expect::default() };
+                app.change().with_expect(expect).with_deployment(DeploymentOp::Configure(Box::new(patch)))
+            }
+            1 => {
+                let tail = LogTail { lines: vec![byte.to_string()], truncated: false, complete: byte == 0 };
+                app.change().with_log(RevisionLog { revision: id, source: LogSource::Build, tail })
+            }
+            _ => {
+                let key = IdempotencyRef { scope_hash: [9; 32], key_hash: [byte; 32] };
+                let digest = u8::try_from(self.roll(2)).unwrap_or(0);
+                let request = Idempotency { key, request_digest: [digest; 32], status: 201 };
+                with_revision(app.change(), revision_id(), 3).with_idempotency(Some(request))
+            }
+        };
+        self.apply(change).await;
+    }
+
     async fn revive(&mut self) {
         let Some(job) = pick(&self.random, &self.jobs).cloned() else { return };
         let (scope, other) = (scope(&self.org()), job.scope.clone());
@@ -279,6 +326,8 @@ impl Script<'_> {
             12 => self.extend().await,
             13 => self.maintain().await,
             14 | 15 => self.open().await,
+            16 if self.roll(6) == 0 => self.remove().await,
+            17 if self.roll(4) == 0 => self.write().await,
             16 | 17 => self.go().await,
             18 if self.roll(2) == 0 => self.close().await,
             18 => self.cancel().await,
@@ -350,12 +399,24 @@ fn rows(peek: &Peek) -> Rows {
         ("revisions", sorted(peek.revisions.iter().map(|r| format!("{r:?}")).collect())),
         ("attempts", sorted(peek.attempts.iter().map(|a| format!("{a:?}")).collect())),
         ("events", sorted(peek.events.iter().map(|e| format!("{e:?}")).collect())),
+        ("idempotency", vec![peek.idempotency.to_string()]),
     ])
 }
 
 /// 5,000 seeded operations: every answer and every row is the memory store's.
 pub async fn same_script_all_backends(h: &dyn StoreHarness) {
     same_script(h, 42, STEPS).await;
+}
+
+/// The seeds of a run: from 0, as many as `ZOPNIGHT_SEEDS` says, one unless it is set.
+///
+/// # Panics
+/// If it is no number.
+#[must_use]
+pub fn seeds() -> Range<u64> {
+    #[expect(clippy::disallowed_methods, reason = "the size of the test run, not configuration of a library")]
+    let wanted = std::env::var("ZOPNIGHT_SEEDS");
+    0..wanted.map_or(1, |n| n.parse().expect("ZOPNIGHT_SEEDS is a number"))
 }
 
 /// Runs the script of `seed` on a fresh store and on the memory store in step, and compares every answer, and every hundred
