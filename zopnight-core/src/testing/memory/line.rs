@@ -62,9 +62,26 @@ impl Line {
 
     /// Moves a row by the pure rules; `false` if they refuse. A serial key that becomes free goes to the next job.
     pub(super) fn step(&mut self, op: &mut Op, seq: i64, event: &JobEvent) -> bool {
+        let moved = self.step_alone(op, seq, event);
+        if moved {
+            self.pass_on_of(op, seq);
+        }
+        moved
+    }
+
+    /// Lets the next job of a row's serial key go on, if nobody holds it any more.
+    pub(super) fn pass_on_of(&mut self, op: &mut Op, seq: i64) {
+        let ended = self.jobs.get(seq).filter(|row| row.state.is_ended());
+        if let Some(key) = ended.and_then(JobRow::serial) {
+            self.pass_on(op, &key);
+        }
+    }
+
+    /// Moves a row by the pure rules, and leaves its serial key to [`Line::pass_on_of`].
+    pub(super) fn step_alone(&mut self, op: &mut Op, seq: i64, event: &JobEvent) -> bool {
         let Some(row) = self.jobs.get(seq) else { return false };
         let Some(to) = next(row.state, row.counters, event) else { return false };
-        let (scope, lane, key) = (row.job.scope.clone(), row.lane(), row.serial());
+        let (scope, lane) = (row.job.scope.clone(), row.lane());
         let place = match to.state {
             JobState::Ready => self.turn(op, &scope, lane),
             JobState::Leased => row.place,
@@ -83,9 +100,6 @@ impl Line {
             }
             note(row, event);
         });
-        if let Some(key) = key.filter(|_| to.state.is_ended()) {
-            self.pass_on(op, &key);
-        }
         true
     }
 

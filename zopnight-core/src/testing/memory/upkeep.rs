@@ -31,11 +31,17 @@ impl Data {
         (due.len(), promoted)
     }
 
+    /// Takes expired leases back, and then lets those go on that waited for one that is cancelled.
     pub(super) fn take_back(&mut self, op: &mut Op) -> u64 {
+        let expired = self.expired(op.now);
         let mut taken = 0_u64;
-        for seq in self.expired(op.now) {
-            let cancel = self.line.jobs.get(seq).is_some_and(|row| row.cancel_asked);
-            taken = taken.saturating_add(u64::from(self.line.step(op, seq, &JobEvent::TakeBack { cancel })));
+        for seq in &expired {
+            let cancel = self.line.jobs.get(*seq).is_some_and(|row| row.cancel_asked);
+            let moved = self.line.step_alone(op, *seq, &JobEvent::TakeBack { cancel });
+            taken = taken.saturating_add(u64::from(moved));
+        }
+        for seq in expired {
+            self.line.pass_on_of(op, seq);
         }
         taken
     }
