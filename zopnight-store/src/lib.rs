@@ -1,7 +1,13 @@
 //! The ZopNight store over sqlx: jobs and revisions in one transaction.
 //!
 //! [`connect`] answers the pair of ports that a pipeline and a worker are built on, [`JobQueue`] and [`RevisionStore`], as
-//! one object. SQLite is built in; `sqlite::memory:` keeps nothing.
+//! one object. The URL says where it lives:
+//!
+//! | URL | feature | |
+//! |---|---|---|
+//! | `sqlite:path/to/file.db` | `sqlite`, on by default | built in; `sqlite::memory:` keeps nothing |
+//! | `mysql://…`, `mariadb://…` | `mysql` | MariaDB 10.6 or newer, MySQL 8.0.16 or newer |
+//! | `postgres://…`, `postgresql://…` | `postgres` | PostgreSQL 13 or newer |
 //!
 //! ```
 //! # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
@@ -51,8 +57,27 @@
 //!
 //! # Living beside a host's tables
 //!
-//! All tables and indexes begin with `zopnight_`. [`SqliteStore::from_pool`] takes a host's own pool.
+//! All tables and indexes begin with `zopnight_`, so that they share a database with a host's; two stores on one server need
+//! two databases or schemas. `from_pool` of each store takes a host's own pool and leaves its connections as they are.
 //! sqlx's `libsqlite3-sys` is linked once in a program: a host that also uses rusqlite must agree with it on a version.
+//!
+//! # On a server
+//!
+//! Bringing the schema up to date takes the right to create tables; the work takes four rights on what begins with
+//! `zopnight_`. With [`Migrate::Verify`] the program that works never needs the first:
+//!
+//! ```sql
+//! -- MariaDB, MySQL: name the tables one by one, or give the rights on a database of the store's own.
+//! GRANT SELECT, INSERT, UPDATE, DELETE ON zopnight.* TO 'zopnight'@'%';
+//! GRANT CREATE, ALTER, INDEX ON zopnight.* TO 'zopnight_migrate'@'%';
+//! -- PostgreSQL, run by the owner of the tables:
+//! GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO zopnight;
+//! GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO zopnight;
+//! -- SQLite has no users: the file's and its directory's permissions say who may write.
+//! ```
+//!
+//! Each transaction is `READ COMMITTED` and locks the rows it judges. MariaDB Galera and group replication: give the store one
+//! node to write to. A login by `caching_sha2_password` needs TLS or a unix socket. A password in the URL is in no error.
 //!
 //! [`JobQueue`]: zopnight_core::ports::JobQueue
 //! [`RevisionStore`]: zopnight_core::ports::RevisionStore

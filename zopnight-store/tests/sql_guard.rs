@@ -57,6 +57,47 @@ fn statements_read_no_clock_of_the_session_and_name_their_columns() {
     }
 }
 
+/// The statements that write jobs, each with what follows its WHERE.
+fn writes(backend: &str) -> Vec<(&'static str, &'static str)> {
+    let of_jobs = |s: &&zopnight_store::testing::Statement| {
+        s.text.contains("zopnight_jobs") && ["UPDATE", "DELETE", "WITH"].iter().any(|verb| s.text.starts_with(verb))
+    };
+    let guarded =
+        |s: zopnight_store::testing::Statement| (s.name, s.text.split_once("WHERE").map_or("", |(_, guard)| guard));
+    statements(backend).iter().filter(of_jobs).copied().map(guarded).collect()
+}
+
+#[test]
+fn every_write_to_a_job_repeats_the_state_it_expects() {
+    for backend in BACKENDS {
+        let writes = writes(backend);
+        assert!(writes.len() >= 9, "only {writes:?}");
+        for (name, guard) in writes {
+            assert!(guard.contains("state = "), "{backend}: {name} writes a job in whatever state");
+        }
+    }
+}
+
+#[test]
+fn every_write_under_a_lease_names_its_fence() {
+    for backend in BACKENDS {
+        let named = ["step", "extend", "finish_done"];
+        let writes: Vec<_> = writes(backend).into_iter().filter(|(name, _)| named.contains(name)).collect();
+        assert_eq!(writes.len(), named.len(), "{backend}: {writes:?}");
+        for (name, guard) in writes {
+            assert!(guard.contains("fence = "), "{backend}: {name} writes under any fence");
+        }
+    }
+}
+
+#[test]
+fn claims_wait_for_nobody() {
+    let text = |backend, name| statements(backend).into_iter().find(|s| s.name == name).map_or("", |s| s.text);
+    for claim in [text("mysql", "pick"), text("postgres", "claim")] {
+        assert!(claim.contains("FOR UPDATE SKIP LOCKED"), "{claim}");
+    }
+}
+
 /// The files that hold statements.
 fn files() -> Vec<PathBuf> {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
