@@ -157,6 +157,11 @@ impl Server {
 }
 
 impl Database {
+    /// `zn_<random>`
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Where it is; may hold a password.
     pub(crate) fn url(&self) -> &str {
         &self.url
@@ -184,5 +189,5 @@ impl fmt::Debug for Database {
 // Each test binary that shares this module uses a part of it.
 const _: () = {
     let _ = (mysql, mysql8, postgres, private_mysql, private_postgres);
-    let _ = (Server::kind, Server::admin_url, Server::fresh_database, Server::kill_9, Server::pid, Database::url);
+    let _ = (Server::kind, Server::admin_url, Server::fresh_database, Server::kill_9, Server::pid, Database::url, Database::name);
 };

@@ -64,6 +64,31 @@ pub trait StoreHarness: Send + Sync {
     fn rings_across(&self) -> bool;
 }
 
+/// What the factory of a suite gives.
+pub trait Given {
+    /// The harness it is or has.
+    type Harness: StoreHarness;
+
+    /// The harness; `None` where the machine lacks a part of it, which the factory has told.
+    fn given(self) -> Option<Self::Harness>;
+}
+
+impl<H: StoreHarness> Given for H {
+    type Harness = H;
+
+    fn given(self) -> Option<H> {
+        Some(self)
+    }
+}
+
+impl<H: StoreHarness> Given for Option<H> {
+    type Harness = H;
+
+    fn given(self) -> Self {
+        self
+    }
+}
+
 /// Tells, on the real standard error, what a case checks of a store that has no such thing as the case is named for.
 pub(super) fn instead(lacks: &str, checked: &str) {
     let thread = std::thread::current();
