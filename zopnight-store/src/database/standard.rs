@@ -36,25 +36,31 @@ pub(crate) use leased;
 
 /// One word for each lane of which something holds.
 macro_rules! each_lane {
-    ($condition:literal) => {
+    ($line:literal, $condition:literal) => {
         concat!(
-            "SELECT 'control' AS what FROM (SELECT 1 AS one) AS o WHERE EXISTS (SELECT 1 FROM zopnight_jobs \
-             WHERE lane = 'control' AND ",
+            "SELECT 'control' AS what FROM (SELECT 1 AS one) AS o WHERE EXISTS (SELECT 1 FROM zopnight_jobs",
+            $line,
+            " WHERE lane = 'control' AND ",
             $condition,
-            ") UNION ALL SELECT 'watch' FROM (SELECT 1 AS one) AS o WHERE EXISTS (SELECT 1 FROM zopnight_jobs \
-             WHERE lane = 'watch' AND ",
+            ") UNION ALL SELECT 'watch' FROM (SELECT 1 AS one) AS o WHERE EXISTS (SELECT 1 FROM zopnight_jobs",
+            $line,
+            " WHERE lane = 'watch' AND ",
             $condition,
-            ") UNION ALL SELECT 'deploy' FROM (SELECT 1 AS one) AS o WHERE EXISTS (SELECT 1 FROM zopnight_jobs \
-             WHERE lane = 'deploy' AND ",
+            ") UNION ALL SELECT 'deploy' FROM (SELECT 1 AS one) AS o WHERE EXISTS (SELECT 1 FROM zopnight_jobs",
+            $line,
+            " WHERE lane = 'deploy' AND ",
             $condition,
-            ") UNION ALL SELECT 'build' FROM (SELECT 1 AS one) AS o WHERE EXISTS (SELECT 1 FROM zopnight_jobs \
-             WHERE lane = 'build' AND ",
+            ") UNION ALL SELECT 'build' FROM (SELECT 1 AS one) AS o WHERE EXISTS (SELECT 1 FROM zopnight_jobs",
+            $line,
+            " WHERE lane = 'build' AND ",
             $condition,
-            ") UNION ALL SELECT 'status' FROM (SELECT 1 AS one) AS o WHERE EXISTS (SELECT 1 FROM zopnight_jobs \
-             WHERE lane = 'status' AND ",
+            ") UNION ALL SELECT 'status' FROM (SELECT 1 AS one) AS o WHERE EXISTS (SELECT 1 FROM zopnight_jobs",
+            $line,
+            " WHERE lane = 'status' AND ",
             $condition,
-            ") UNION ALL SELECT 'sweep' FROM (SELECT 1 AS one) AS o WHERE EXISTS (SELECT 1 FROM zopnight_jobs \
-             WHERE lane = 'sweep' AND ",
+            ") UNION ALL SELECT 'sweep' FROM (SELECT 1 AS one) AS o WHERE EXISTS (SELECT 1 FROM zopnight_jobs",
+            $line,
+            " WHERE lane = 'sweep' AND ",
             $condition,
             ")"
         )
@@ -62,16 +68,16 @@ macro_rules! each_lane {
 }
 pub(crate) use each_lane;
 
-/// The statements on jobs. `now` reads the clock, which ?1 replaces in tests; `lock` ends a SELECT that locks; `seqs` is
-/// "is in the list ?1".
+/// The statements on jobs. `now` reads the clock, which ?1 replaces in tests; `line` names the index of the lines where a
+/// database must be told; `lock` ends a SELECT that locks; `seqs` is "is in the list ?1".
 macro_rules! standard_jobs {
-    ($style:expr, now: $now:literal, lock: $lock:literal, seqs: $seqs:literal, { $($own:tt)* }) => {{
+    ($style:expr, now: $now:literal, line: $line:literal, lock: $lock:literal, seqs: $seqs:literal, { $($own:tt)* }) => {{
         use $crate::database::standard::{brief, each_lane, lanes, live};
         $crate::database::JobsSql {
             now: sql!($style, "SELECT ", $now, " AS now"),
             virtual_time: sql!(
                 $style,
-                "SELECT COALESCE((SELECT MIN(place) FROM zopnight_jobs WHERE lane = ?1 AND state = 'ready'),
+                "SELECT COALESCE((SELECT MIN(place) FROM zopnight_jobs", $line, " WHERE lane = ?1 AND state = 'ready'),
                   (SELECT MAX(last_turn) FROM zopnight_turns WHERE lane = ?1), 0) AS v"
             ),
             lock_line: sql!($style, "SELECT 1 AS n FROM zopnight_turns WHERE org_id = ?1 AND lane = ?2", $lock),
@@ -80,7 +86,7 @@ macro_rules! standard_jobs {
                 $style,
                 "UPDATE zopnight_jobs SET place = ?2 WHERE seq = ?1 AND state = 'delayed' AND place > ?2"
             ),
-            probe: sql!($style, each_lane!("state = 'ready'")),
+            probe: sql!($style, each_lane!($line, "state = 'ready'")),
             put_back: sql!(
                 $style,
                 "UPDATE zopnight_jobs SET place = ?3 + ", $now, ", lease_until = NULL, worker = NULL,
@@ -97,7 +103,7 @@ macro_rules! standard_jobs {
             lock_jobs: sql!($style, "SELECT ", brief!(), " FROM zopnight_jobs WHERE seq ", $seqs, " ORDER BY seq", $lock),
             due: sql!(
                 $style,
-                "SELECT ", brief!(), " FROM zopnight_jobs WHERE lane = ?1 AND state = 'delayed' AND place <= ?2
+                "SELECT ", brief!(), " FROM zopnight_jobs", $line, " WHERE lane = ?1 AND state = 'delayed' AND place <= ?2
                  ORDER BY place, seq LIMIT ?3"
             ),
             still_due: sql!(
@@ -112,7 +118,7 @@ macro_rules! standard_jobs {
             ),
             due_seqs: sql!(
                 $style,
-                "SELECT seq FROM zopnight_jobs WHERE lane = ?1 AND state = 'delayed' AND place <= ?2
+                "SELECT seq FROM zopnight_jobs", $line, " WHERE lane = ?1 AND state = 'delayed' AND place <= ?2
                  ORDER BY place, seq LIMIT ?3"
             ),
             park_delayed: sql!(
@@ -122,16 +128,16 @@ macro_rules! standard_jobs {
             ),
             housework: sql!(
                 $style,
-                each_lane!("state = 'delayed' AND place <= ?1"),
-                " UNION ALL SELECT 'leased' FROM (SELECT 1 AS one) AS o WHERE EXISTS (SELECT 1 FROM zopnight_jobs WHERE ",
+                each_lane!($line, "state = 'delayed' AND place <= ?1"),
+                " UNION ALL SELECT 'leased' FROM (SELECT 1 AS one) AS o WHERE EXISTS (SELECT 1 FROM zopnight_jobs", $line, " WHERE ",
                 lanes!(),
                 " AND state = 'leased' AND lease_until < ?1)
                  UNION ALL SELECT 'blocked' FROM (SELECT 1 AS one) AS o
-                  WHERE EXISTS (SELECT 1 FROM zopnight_jobs WHERE ", lanes!(), " AND state = 'blocked')"
+                  WHERE EXISTS (SELECT 1 FROM zopnight_jobs", $line, " WHERE ", lanes!(), " AND state = 'blocked')"
             ),
             expired: sql!(
                 $style,
-                "SELECT ", brief!(), " FROM zopnight_jobs WHERE ", lanes!(),
+                "SELECT ", brief!(), " FROM zopnight_jobs", $line, " WHERE ", lanes!(),
                 " AND state = 'leased' AND lease_until < ?1 AND seq > ?2 ORDER BY seq LIMIT ?3"
             ),
             still_expired: sql!(
@@ -148,12 +154,11 @@ macro_rules! standard_jobs {
                 "SELECT ", brief!(), " FROM zopnight_jobs WHERE org_id = ?1 AND blocked_on = 'serial' AND serial_key = ?2
                   AND NOT EXISTS (SELECT 1 FROM zopnight_jobs AS h WHERE h.org_id = ?1 AND h.serial_key = ?2
                                   AND h.state IN ('delayed', 'ready', 'leased'))
-                 ORDER BY seq LIMIT 1", $lock
+                 ORDER BY seq LIMIT 1"
             ),
             waiting_for_slot: sql!(
                 $style,
-                "SELECT ", brief!(), " FROM zopnight_jobs WHERE org_id = ?1 AND blocked_on = 'slot' ORDER BY seq LIMIT ?2",
-                $lock
+                "SELECT ", brief!(), " FROM zopnight_jobs WHERE org_id = ?1 AND blocked_on = 'slot' ORDER BY seq LIMIT ?2"
             ),
             orphans: sql!(
                 $style,
@@ -169,7 +174,7 @@ macro_rules! standard_jobs {
             ),
             on_the_way: sql!(
                 $style,
-                "SELECT COUNT(*) AS n FROM zopnight_jobs WHERE lane = 'build' AND state IN ('ready', 'leased')
+                "SELECT COUNT(*) AS n FROM zopnight_jobs", $line, " WHERE lane = 'build' AND state IN ('ready', 'leased')
                   AND org_id = ?1"
             ),
             of_revision: sql!(
@@ -189,28 +194,28 @@ macro_rules! standard_jobs {
             parked: sql!(
                 $style,
                 "SELECT id, kind, deployment_id, revision_id, last_error, place, failures, losses, panics
-                 FROM zopnight_jobs WHERE ", lanes!(),
+                 FROM zopnight_jobs", $line, " WHERE ", lanes!(),
                 " AND state = 'parked' AND org_id = ?1 ORDER BY place DESC, seq DESC LIMIT 100"
             ),
             stats: sql!(
                 $style,
-                "SELECT lane, kind, state, COUNT(*) AS n, MIN(ready_at) AS oldest FROM zopnight_jobs WHERE ", lanes!(),
+                "SELECT lane, kind, state, COUNT(*) AS n, MIN(ready_at) AS oldest FROM zopnight_jobs", $line, " WHERE ", lanes!(),
                 " AND state IN ('ready', 'leased', 'delayed', 'blocked', 'parked') GROUP BY lane, kind, state"
             ),
             next_due: sql!(
                 $style,
                 "SELECT MIN(due) AS due FROM (
-                  SELECT MIN(place) AS due FROM zopnight_jobs WHERE lane = 'control' AND state = 'delayed'
-                  UNION ALL SELECT MIN(place) FROM zopnight_jobs WHERE lane = 'watch' AND state = 'delayed'
-                  UNION ALL SELECT MIN(place) FROM zopnight_jobs WHERE lane = 'deploy' AND state = 'delayed'
-                  UNION ALL SELECT MIN(place) FROM zopnight_jobs WHERE lane = 'build' AND state = 'delayed'
-                  UNION ALL SELECT MIN(place) FROM zopnight_jobs WHERE lane = 'status' AND state = 'delayed'
-                  UNION ALL SELECT MIN(place) FROM zopnight_jobs WHERE lane = 'sweep' AND state = 'delayed') AS d"
+                  SELECT MIN(place) AS due FROM zopnight_jobs", $line, " WHERE lane = 'control' AND state = 'delayed'
+                  UNION ALL SELECT MIN(place) FROM zopnight_jobs", $line, " WHERE lane = 'watch' AND state = 'delayed'
+                  UNION ALL SELECT MIN(place) FROM zopnight_jobs", $line, " WHERE lane = 'deploy' AND state = 'delayed'
+                  UNION ALL SELECT MIN(place) FROM zopnight_jobs", $line, " WHERE lane = 'build' AND state = 'delayed'
+                  UNION ALL SELECT MIN(place) FROM zopnight_jobs", $line, " WHERE lane = 'status' AND state = 'delayed'
+                  UNION ALL SELECT MIN(place) FROM zopnight_jobs", $line, " WHERE lane = 'sweep' AND state = 'delayed') AS d"
             ),
             kind_of: sql!($style, "SELECT kind FROM zopnight_jobs WHERE seq = ?1"),
             purgeable_jobs: sql!(
                 $style,
-                "SELECT seq FROM zopnight_jobs WHERE lane = ?1 AND state = ?2 AND place < ?3 LIMIT ?4"
+                "SELECT seq FROM zopnight_jobs", $line, " WHERE lane = ?1 AND state = ?2 AND place < ?3 LIMIT ?4"
             ),
             purge_jobs: sql!($style, "DELETE FROM zopnight_jobs WHERE seq ", $seqs, " AND state = ?2"),
             $($own)*

@@ -17,23 +17,20 @@ use crate::session::Session;
 const OPERATION: &str = "queue.finish";
 const MAX_ITEMS: usize = 100;
 
-/// Ends up to 100 leases. Where transactions do not exclude each other, those that are done and hold no serial key go
-/// first, by one statement of their own: nothing else need be locked for them.
+/// Ends up to 100 leases, in one transaction. Where transactions do not exclude each other and all is done, one statement is
+/// tried first: nothing need be locked for what holds no serial key. If it does not end them all, nothing of it stays.
 pub(crate) async fn finish<D: Database>(pools: &Pools<D>, items: Vec<Finish>) -> Result<Vec<Finished>> {
     if items.len() > MAX_ITEMS {
         return Err(Error::invalid(OPERATION, "at most 100 items at once"));
     }
     items.iter().try_for_each(|item| check(&item.outcome))?;
-    let mut work = FinishAll { items, ended: HashSet::new() };
-    if work.items.is_empty() {
+    if items.is_empty() {
         return Ok(Vec::new());
     }
+    let work = FinishAll { items };
     let done = work.done();
-    if !D::EXCLUSIVE && !done.is_empty() {
-        work.ended = write(pools, OPERATION, &FinishDone { leases: done }).await?;
-        if work.ended.len() == work.items.len() {
-            return Ok(vec![Finished::Accepted; work.items.len()]);
-        }
+    if !D::EXCLUSIVE && done.len() == work.items.len() && write(pools, OPERATION, &FinishDone { leases: done }).await? {
+        return Ok(vec![Finished::Accepted; work.items.len()]);
     }
     write(pools, OPERATION, &work).await
 }
@@ -57,26 +54,25 @@ pub(super) fn check(outcome: &Outcome) -> Result<()> {
     }
 }
 
-/// Ends what is done and holds no serial key.
+/// Ends what is done and holds no serial key; answers whether that was all.
 #[derive(Debug)]
 struct FinishDone {
     leases: Vec<LeaseRef>,
 }
 
 impl<D: Database> Work<D> for FinishDone {
-    type Out = HashSet<LeaseRef>;
+    type Out = bool;
 
-    async fn run(&self, s: &mut Session<D>) -> Result<End<Self::Out>, StoreError> {
-        let rows = s.finish_done(&self.leases).await?;
-        Ok(End::Commit(rows.into_iter().map(|(lease, ..)| lease).collect()))
+    async fn run(&self, s: &mut Session<D>) -> Result<End<bool>, StoreError> {
+        let ended: HashSet<LeaseRef> = s.finish_done(&self.leases).await?.into_iter().map(|(lease, ..)| lease).collect();
+        let all = self.leases.iter().all(|lease| ended.contains(lease));
+        Ok(if all { End::Commit(true) } else { End::RollBack(false) })
     }
 }
 
 #[derive(Debug)]
 struct FinishAll {
     items: Vec<Finish>,
-    /// What an earlier transaction of this call ended.
-    ended: HashSet<LeaseRef>,
 }
 
 impl FinishAll {
@@ -89,7 +85,7 @@ impl<D: Database> Work<D> for FinishAll {
     type Out = Vec<Finished>;
 
     async fn run(&self, s: &mut Session<D>) -> Result<End<Vec<Finished>>, StoreError> {
-        let mut ended = self.ended.clone();
+        let mut ended = HashSet::new();
         let done = self.done();
         if D::EXCLUSIVE && !done.is_empty() {
             let rows = s.finish_done(&done).await?;

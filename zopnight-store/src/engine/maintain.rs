@@ -1,5 +1,7 @@
 //! Housekeeping: promote, take back, mend, purge. Any process may do it at any time.
 
+use std::collections::HashMap;
+
 use tokio::time::Instant;
 use zopnight_core::Result;
 use zopnight_core::domain::job_state::JobEvent;
@@ -104,7 +106,8 @@ impl<D: Database> Work<D> for Promote {
             due
         } else {
             line::lock(s, due.iter().map(|job| (job.org.as_str(), job.lane))).await?;
-            s.still_due(&seqs_of(&due)).await?
+            let still = s.still_due(&seqs_of(&due)).await?;
+            in_order_of(&due, still)
         };
         let moves: Vec<Move> = due.into_iter().map(|job| Move::new(job, JobEvent::Promote)).collect();
         Ok(End::Commit(advance(s, &moves).await?))
@@ -150,6 +153,13 @@ impl<D: Database> Work<D> for TakeBack {
         let moves: Vec<Move> = expired.into_iter().map(take).collect();
         Ok(End::Commit((advance(s, &moves).await?, next)))
     }
+}
+
+/// `jobs` as they stand in `line`: they are locked by number, and become ready by due time.
+fn in_order_of(line: &[JobBrief], mut jobs: Vec<JobBrief>) -> Vec<JobBrief> {
+    let places: HashMap<i64, usize> = line.iter().enumerate().map(|(place, job)| (job.seq, place)).collect();
+    jobs.sort_by_key(|job| places.get(&job.seq).copied());
+    jobs
 }
 
 /// Numbers in the order in which rows are locked.

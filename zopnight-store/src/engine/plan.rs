@@ -44,8 +44,8 @@ pub(crate) struct JobInsert<'a>(
 
 #[cfg(feature = "mysql")]
 impl JobInsert<'_> {
-    /// Its columns as parameters, and the time last.
-    pub(crate) fn binds(&self, now: i64) -> [crate::database::Bind<'_>; 14] {
+    /// Its columns as parameters, and the time last, for its making and for its place in line.
+    pub(crate) fn binds(&self, now: i64) -> [crate::database::Bind<'_>; 15] {
         let Self(id, org, lane, kind, state, place, blocked, dedupe, until, serial, deployment, revision, payload) = self;
         [
             id.0.into(),
@@ -61,6 +61,7 @@ impl JobInsert<'_> {
             deployment.as_ref().map(|d| d.0).into(),
             revision.as_ref().map(|r| r.0).into(),
             payload.into(),
+            now.into(),
             now.into(),
         ]
     }

@@ -1,13 +1,14 @@
 //! How MySQL and MariaDB carry the store.
 
 use sqlx::mysql::{MySqlArguments, MySqlRow};
-use sqlx::{MySql, MySqlPool, Row as _, Transaction};
+use sqlx::{MySql, Row as _, Transaction};
 use uuid::Uuid;
 use zopnight_core::Result;
 use zopnight_core::domain::{Lane, LeaseRef, WorkerId};
 
+use super::pool::Connections;
 use super::sql_catalog::CATALOG;
-use super::sql_jobs::{JOBS, OWN};
+use super::sql_jobs::{INSERTS, JOBS, OWN};
 use super::{migrations, probe};
 use crate::database::{AnyRow, Bind, CatalogSql, Database, JobsSql, Pools, Sql, Unreadable, binds, driver};
 use crate::engine::plan::JobInsert;
@@ -19,13 +20,6 @@ use crate::session::{Session, list, pairs};
 use crate::telemetry::Connected;
 
 driver!(MySql, MySqlRow, MySqlArguments);
-
-/// A pool, and whose its connections are: a host's are left as they were found.
-#[derive(Clone, Debug)]
-pub(crate) struct Connections {
-    pub(super) pool: MySqlPool,
-    pub(super) are_ours: bool,
-}
 
 /// MySQL and MariaDB under READ COMMITTED: rows are locked, by their primary key, before they are judged.
 #[derive(Debug)]
@@ -43,14 +37,16 @@ impl Database for MySqlDatabase {
     type Row = MySqlRow;
 
     async fn begin_write(pool: &Connections) -> sqlx::Result<Self::Tx> {
-        if pool.are_ours {
-            return pool.pool.begin().await;
-        }
-        pool.pool.begin_with("SET TRANSACTION ISOLATION LEVEL READ COMMITTED; START TRANSACTION").await
+        pool.begin(if pool.are_ours() {
+            "START TRANSACTION"
+        } else {
+            "SET TRANSACTION ISOLATION LEVEL READ COMMITTED; START TRANSACTION"
+        })
+        .await
     }
 
     async fn begin_read(pool: &Connections) -> sqlx::Result<Self::Tx> {
-        pool.pool.begin_with("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; START TRANSACTION READ ONLY").await
+        pool.begin("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; START TRANSACTION READ ONLY").await
     }
 
     async fn commit(tx: Self::Tx) -> sqlx::Result<()> {
@@ -70,15 +66,18 @@ impl Database for MySqlDatabase {
     }
 
     async fn fetch_alone(pool: &Connections, sql: Sql, binds: &[Bind<'_>]) -> sqlx::Result<Vec<MySqlRow>> {
-        fetch_alone(&pool.pool, sql, binds).await
+        match fetch_alone(pool.pool(), sql, binds).await {
+            Err(error) if pool.is_lost(&error) => fetch_alone(pool.pool(), sql, binds).await,
+            answer => answer,
+        }
     }
 
     async fn close(pool: &Connections) {
-        pool.pool.close().await;
+        pool.pool().close().await;
     }
 
     fn connected(pool: &Connections) -> Connected {
-        connected(&pool.pool)
+        connected(pool.pool())
     }
 
     fn schema() -> &'static Schema {
@@ -94,8 +93,12 @@ impl Database for MySqlDatabase {
     }
 
     async fn insert_jobs(s: &mut Session<Self>, rows: &[JobInsert<'_>], now: i64) -> Result<(), StoreError> {
-        for row in rows {
-            s.exec(OWN.insert, &row.binds(now)).await?;
+        let mut rest = rows;
+        while let Some((n, _, sql)) = INSERTS.iter().find(|(n, ..)| *n <= rest.len()) {
+            let (now_stored, later) = rest.split_at(*n);
+            let binds: Vec<Bind<'_>> = now_stored.iter().flat_map(|row| row.binds(now)).collect();
+            s.exec(*sql, &binds).await?;
+            rest = later;
         }
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! The error numbers of MySQL and MariaDB.
 
+use sqlx::Error;
 use sqlx::mysql::MySqlDatabaseError;
 
 use crate::error::Class;
@@ -10,9 +11,18 @@ pub(crate) fn class(error: &MySqlDatabaseError) -> Class {
         1213 | 1205 | 1020 => Class::Conflict,
         1062 => Class::Unique,
         1048 | 1169 | 1451 | 1452 | 3819 | 4025 => Class::Constraint,
-        1040 | 1053 | 1077 | 1079 | 1152 | 1159 | 1160 | 1161 | 1184 | 1927 | 3169 => Class::Link,
+        1040 | 1053 | 1077 | 1079 | 1080 | 1152 | 1158..=1161 | 1184 | 1927 | 3169 | 4031 => Class::Link,
         3024 | 1969 | 1317 => Class::Timeout,
-        1114 | 1021 | 1290 | 1836 => Class::Storage,
+        1114 | 1021 | 1290 | 1792 | 1836 => Class::Storage,
         _ => Class::Other,
+    }
+}
+
+/// Whether an error means that its connection is gone.
+pub(super) fn is_lost(error: &Error) -> bool {
+    match error {
+        Error::Io(_) | Error::WorkerCrashed => true,
+        Error::Database(e) => e.try_downcast_ref().is_some_and(|e| class(e) == Class::Link),
+        _ => false,
     }
 }

@@ -5,8 +5,9 @@ use sqlx::{MySql, Transaction};
 use zopnight_core::{Error, ErrorKind};
 
 use super::database::MySqlDatabase;
+use super::pool::SET_STATEMENT_LIMIT;
 use crate::database::sql::Style;
-use crate::database::{Database as _, Pools, Sql, sql};
+use crate::database::{Database as _, Pools, Sql, binds, sql};
 use crate::error::StoreError;
 use crate::migrate::{Migration, Schema, missing, pending, record};
 use crate::row::Cells;
@@ -15,6 +16,15 @@ const STYLE: Style = Style::Bare;
 
 /// Held by one connection until it is given back. 1 = it is ours; anything else, NULL too, is not.
 const LOCK: Sql = sql!(STYLE, "SELECT GET_LOCK(LEFT(CONCAT('zopnight_migrate:', DATABASE()), 64), 30) AS n");
+
+/// The session's limit of a statement, in milliseconds.
+const LIMIT: Sql = sql!(
+    STYLE,
+    "SELECT CAST(0 /*M! + @@SESSION.max_statement_time * 1000 */ /*!80016 + @@SESSION.max_execution_time */ AS SIGNED) AS n"
+);
+
+/// ?1 milliseconds
+const SET_LIMIT: Sql = Sql { text: SET_STATEMENT_LIMIT, order: &[] };
 
 const UNLOCK: Sql = sql!(STYLE, "SELECT RELEASE_LOCK(LEFT(CONCAT('zopnight_migrate:', DATABASE()), 64)) AS n");
 
@@ -67,16 +77,28 @@ pub(super) async fn migrate(pools: &Pools<MySqlDatabase>) -> Result<u32, StoreEr
         return Ok(0);
     }
     let mut tx = MySqlDatabase::begin_write(pools.writer()).await?;
-    let row = MySqlDatabase::fetch(&mut tx, LOCK, &[]).await?.pop();
-    let got = row.map(|row| Cells::of(&row, "locks", "n").opt::<i64>("n")).transpose()?.flatten();
-    if got != Some(1) {
+    // Waiting for others, and changing a large table, may take longer than a statement may.
+    let limit = number(&mut tx, LIMIT).await?.unwrap_or(0);
+    MySqlDatabase::execute(&mut tx, SET_LIMIT, binds![0_i64]).await?;
+    let applied = locked(&mut tx).await;
+    MySqlDatabase::execute(&mut tx, SET_LIMIT, binds![limit]).await?;
+    tx.commit().await?;
+    applied
+}
+
+async fn number(tx: &mut Transaction<'static, MySql>, sql: Sql) -> Result<Option<i64>, StoreError> {
+    let row = MySqlDatabase::fetch(tx, sql, &[]).await?.pop();
+    Ok(row.map(|row| Cells::of(&row, "session", "n").opt("n")).transpose()?.flatten())
+}
+
+async fn locked(tx: &mut Transaction<'static, MySql>) -> Result<u32, StoreError> {
+    if number(tx, LOCK).await? != Some(1) {
         let message = "another process migrates the schema and did not end within 30 s; try again";
         return Err(Error::new(ErrorKind::Unavailable, "store.migrate", message).with("code", "store_busy").into());
     }
-    let applied = carry_out(&mut tx).await;
+    let applied = carry_out(tx).await;
     // A lock that cannot be given back goes with its connection.
-    let _ = MySqlDatabase::fetch(&mut tx, UNLOCK, &[]).await;
-    tx.commit().await?;
+    let _ = MySqlDatabase::fetch(tx, UNLOCK, &[]).await;
     applied
 }
 

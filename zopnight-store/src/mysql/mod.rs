@@ -15,5 +15,6 @@ pub use store::MySqlStore;
 /// Every statement with its name.
 #[cfg(feature = "testing")]
 pub(crate) fn statements() -> Vec<(&'static str, &'static str)> {
-    [sql_jobs::JOBS.named(), sql_jobs::OWN.named(), sql_catalog::CATALOG.named()].concat()
+    let inserts = sql_jobs::INSERTS.iter().map(|(_, name, sql)| (*name, sql.text)).collect();
+    [sql_jobs::JOBS.named(), sql_jobs::OWN.named(), inserts, sql_catalog::CATALOG.named()].concat()
 }

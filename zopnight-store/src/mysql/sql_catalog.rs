@@ -11,15 +11,16 @@ pub(super) static CATALOG: CatalogSql = CatalogSql {
         STYLE,
         "SELECT ",
         revision!(),
-        " FROM JSON_TABLE(?2, '$[*]' COLUMNS (wanted CHAR(32) PATH '$')) AS e
-          STRAIGHT_JOIN zopnight_revisions ON org_id = ?1 AND id = UNHEX(e.wanted)"
+        " FROM JSON_TABLE(?2, '$[*]' COLUMNS (wanted CHAR(32) CHARACTER SET ascii PATH '$')) AS e
+          STRAIGHT_JOIN zopnight_revisions FORCE INDEX (PRIMARY) ON org_id = ?1 AND id = UNHEX(e.wanted)"
     ),
     attempts: sql!(
         STYLE,
         "SELECT ",
         attempt!(),
-        " FROM JSON_TABLE(?2, '$[*]' COLUMNS (wanted CHAR(32) PATH '$')) AS e
-          STRAIGHT_JOIN zopnight_build_attempts ON org_id = ?1 AND revision_id = UNHEX(e.wanted)
+        " FROM JSON_TABLE(?2, '$[*]' COLUMNS (wanted CHAR(32) CHARACTER SET ascii PATH '$')) AS e
+          STRAIGHT_JOIN zopnight_build_attempts FORCE INDEX (zopnight_build_attempts_number)
+          ON org_id = ?1 AND revision_id = UNHEX(e.wanted)
          ORDER BY revision_id, number"
     ),
     move_revision: sql!(STYLE, move_revision!()),
@@ -43,9 +44,12 @@ pub(super) static CATALOG: CatalogSql = CatalogSql {
                   (org_id, deployment_id, seq, at, kind, revision_id, actor_kind, actor_id, message, data)
                  SELECT ?1, ?2, e.n, ?3, e.event, UNHEX(e.revision), e.actor, e.actor_name, e.text, e.facts
                  FROM JSON_TABLE(?4, '$[*]' COLUMNS (
-                   n BIGINT PATH '$[0]', event VARCHAR(40) PATH '$[1]', revision CHAR(32) PATH '$[2]',
-                   actor VARCHAR(16) PATH '$[3]', actor_name VARCHAR(128) PATH '$[4]', text VARCHAR(1024) PATH '$[5]',
-                   facts MEDIUMTEXT PATH '$[6]')) AS e"
+                   n BIGINT PATH '$[0]', event VARCHAR(40) CHARACTER SET ascii COLLATE ascii_bin PATH '$[1]',
+                   revision CHAR(32) CHARACTER SET ascii PATH '$[2]',
+                   actor VARCHAR(16) CHARACTER SET ascii COLLATE ascii_bin PATH '$[3]',
+                   actor_name VARCHAR(128) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[4]',
+                   text VARCHAR(1024) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[5]',
+                   facts MEDIUMTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$[6]')) AS e"
             ),
             put_log: sql!(
                 STYLE,

@@ -5,8 +5,9 @@ use std::fmt;
 use sqlx::MySqlPool;
 use zopnight_core::Result;
 
-use super::database::{Connections, MySqlDatabase};
-use super::pool;
+use super::database::MySqlDatabase;
+use super::pool::{self, Connections};
+use super::probe;
 use crate::database::Pools;
 use crate::migrate::Migrated;
 use crate::options::StoreOptions;
@@ -34,7 +35,7 @@ impl MySqlStore {
     /// `Invalid` for a malformed URL or an option out of bounds; `Unsupported` for a server that is too old or a database of
     /// a newer release; `Unavailable` when the server cannot be reached.
     pub async fn connect(url: &str, options: StoreOptions) -> Result<Self> {
-        Ok(Self { inner: SqlStore::ready(pool::connect(url, options).await?).await? })
+        Self::ready(pool::connect(url, options).await?).await
     }
 
     /// Uses a host's pool for writing and reading. Its connections stay as they are: each transaction sets its own isolation.
@@ -43,8 +44,14 @@ impl MySqlStore {
     /// As [`MySqlStore::connect`].
     pub async fn from_pool(pool: MySqlPool, options: StoreOptions) -> Result<Self> {
         options.check()?;
-        let pool = Connections { pool, are_ours: false };
-        Ok(Self { inner: SqlStore::ready(Pools::of(pool.clone(), pool, options).await?).await? })
+        let pool = Connections::of_host(pool);
+        Self::ready(Pools::of(pool.clone(), pool, options).await?).await
+    }
+
+    async fn ready(pools: Pools<MySqlDatabase>) -> Result<Self> {
+        let inner = SqlStore::ready(pools).await?;
+        probe::probe_transactions(inner.pools.writer()).await?;
+        Ok(Self { inner })
     }
 
     /// Brings the schema up to date, in one transaction a step. Processes that do it at once wait for each other.
@@ -60,7 +67,8 @@ impl MySqlStore {
     /// # Errors
     /// `Unsupported` when the schema is behind or of a newer release; `Unavailable`.
     pub async fn check(&self) -> Result<()> {
-        self.inner.check().await
+        self.inner.check().await?;
+        probe::probe_transactions(self.inner.pools.writer()).await
     }
 
     /// Closes the connections, waiting for those in use. Later calls answer `Unavailable`.

@@ -15,6 +15,7 @@ macro_rules! now {
 pub(super) static JOBS: JobsSql = standard_jobs!(
     STYLE,
     now: "COALESCE(?1, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint)",
+    line: "",
     lock: " FOR UPDATE",
     seqs: "= ANY (ARRAY(SELECT value::bigint FROM jsonb_array_elements_text(?1::jsonb)))",
     {

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use zopnight_core::domain::{Fence, JobId, JobState, Lane, LeaseRef, ParkedJob, Timestamp, WorkerId};
 
 use super::Session;
-use crate::database::{AnyRow, Database, binds};
+use crate::database::{AnyRow, Bind, Database, Sql, binds};
 use crate::engine::plan::{JobInsert, Step};
 use crate::error::StoreError;
 use crate::row::{Cells, JobBrief, StatRow, parked};
@@ -298,13 +298,31 @@ impl<D: Database> Session<D> {
 
     /// The job that a free serial key goes to.
     pub(crate) async fn next_of_key(&mut self, org: &str, key: &str) -> Done<Option<JobBrief>> {
-        let row = self.row(D::JOBS.next_of_key, binds![org, key]).await?;
-        row.as_ref().map(|row| JobBrief::read(row)).transpose()
+        Ok(self.blocked(D::JOBS.next_of_key, binds![org, key]).await?.pop())
+    }
+
+    /// The blocked jobs that a statement answers, held in their state until the end of the transaction. They are locked by
+    /// number, and looked for again where another transaction took one meanwhile.
+    async fn blocked(&mut self, sql: Sql, binds: &[Bind<'_>]) -> Done<Vec<JobBrief>> {
+        loop {
+            let found = briefs(&self.rows(sql, binds).await?)?;
+            if D::EXCLUSIVE || found.is_empty() {
+                return Ok(found);
+            }
+            let mut seqs: Vec<i64> = found.iter().map(|job| job.seq).collect();
+            seqs.sort_unstable();
+            let mut held = self.lock_jobs(&seqs).await?;
+            held.retain(|job| job.state == JobState::Blocked);
+            if held.len() == found.len() {
+                held.sort_unstable_by_key(|job| job.seq);
+                return Ok(held);
+            }
+        }
     }
 
     /// The org's oldest jobs that wait for a build slot.
     pub(crate) async fn waiting_for_slot(&mut self, org: &str, limit: i64) -> Done<Vec<JobBrief>> {
-        briefs(&self.rows(D::JOBS.waiting_for_slot, binds![org, limit]).await?)
+        self.blocked(D::JOBS.waiting_for_slot, binds![org, limit]).await
     }
 
     /// Serial keys with waiting jobs and no holder: the org, the lane, the key.

@@ -25,7 +25,6 @@ pub(crate) struct Session<D: Database> {
     instruments: Instruments,
     options: Arc<StoreOptions>,
     wake: Arc<Wake>,
-    clock: Option<i64>,
     statements: u32,
     now: Option<Timestamp>,
     virtual_time: HashMap<Lane, i64>,
@@ -40,7 +39,6 @@ impl<D: Database> Session<D> {
         Ok(Self {
             tx,
             operation,
-            clock: instruments.now(),
             instruments,
             options: pools.shared_options(),
             wake: Arc::clone(pools.wake()),
@@ -78,8 +76,8 @@ impl<D: Database> Session<D> {
     }
 
     /// The bind that replaces the database's clock; `None` outside tests.
-    pub(crate) const fn clock(&self) -> Option<i64> {
-        self.clock
+    pub(crate) fn clock(&self) -> Option<i64> {
+        self.instruments.now()
     }
 
     /// The time of this transaction, by the database's clock.
@@ -87,7 +85,8 @@ impl<D: Database> Session<D> {
         if let Some(now) = self.now {
             return Ok(now);
         }
-        let row = D::fetch(&mut self.tx, D::JOBS.now, binds![self.clock]).await?.pop();
+        let clock = self.clock();
+        let row = D::fetch(&mut self.tx, D::JOBS.now, binds![clock]).await?.pop();
         let cells = row.as_ref().map(|row| crate::row::Cells::of(row, "clock", "now"));
         let now = cells.ok_or(StoreError::Raced)?.time("now")?;
         self.now = Some(now);

@@ -15,6 +15,7 @@ macro_rules! now {
 pub(super) static JOBS: JobsSql = standard_jobs!(
     STYLE,
     now: "COALESCE(?1, CAST(unixepoch('subsec') * 1000000 AS INTEGER))",
+    line: "",
     lock: "",
     seqs: "IN (SELECT value FROM json_each(?1))",
     {

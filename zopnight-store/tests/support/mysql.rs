@@ -15,7 +15,7 @@ use zopnight_core::testing::peek::Peek;
 use zopnight_core::testing::suites::fixtures;
 use zopnight_core::testing::suites::harness::{Cell, Foreign, Lock, Metered, Server, StoreHarness};
 use zopnight_store::testing::{Act, Hook, Point, peek, with_clock};
-use zopnight_store::{Migrate, MySqlStore, StoreOptions};
+use zopnight_store::{MySqlStore, StoreOptions};
 
 use crate::servers::{self, Database};
 
@@ -45,16 +45,12 @@ enum Pools {
 const HOST: &str = "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ; SET SESSION time_zone = '+05:30';
     SET SESSION sql_mode = ''";
 
-/// What a session of a host is asked before and after.
-pub(crate) const HOST_SESSION: &str = "SELECT CONCAT_WS('|', @@session.time_zone, @@session.sql_mode,
-    @@session.innodb_lock_wait_timeout, @@session.autocommit, DATABASE())";
-
-/// A pool of a host: REPEATABLE READ, half an hour off, no strictness.
-pub(crate) async fn host(url: &str) -> MySqlPool {
+/// A pool of a host: REPEATABLE READ, another time zone, no strictness.
+pub(crate) async fn host(url: &str, connections: u32) -> MySqlPool {
     let connect = MySqlConnectOptions::from_str(url).expect("a URL");
     let connect = connect.pipes_as_concat(false).no_engine_substitution(false).timezone(None);
     MySqlPoolOptions::new()
-        .max_connections(CONNECTIONS)
+        .max_connections(connections)
         .acquire_timeout(Duration::from_secs(5))
         .after_connect(|connection, _| {
             Box::pin(async move {
@@ -75,7 +71,7 @@ async fn open(url: &str, clock: &Arc<ManualClock>, pools: Pools) -> MySqlStore {
     let options = StoreOptions::default().with_max_connections(Some(CONNECTIONS));
     let store = match pools {
         Pools::Own => MySqlStore::connect(url, options).await,
-        Pools::Host => MySqlStore::from_pool(host(url).await, options).await,
+        Pools::Host => MySqlStore::from_pool(host(url, CONNECTIONS).await, options).await,
     };
     with_clock(store.expect("the database opens"), Arc::<ManualClock>::clone(clock))
 }
@@ -298,5 +294,5 @@ impl Server for Alone {
 
 // Each test binary that shares this module uses a part of it.
 const _: () = {
-    let _ = (mariadb, mysql8, hosted, HOST_SESSION, Migrate::Never);
+    let _ = (mariadb, mysql8, hosted);
 };

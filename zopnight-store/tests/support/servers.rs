@@ -189,5 +189,13 @@ impl fmt::Debug for Database {
 // Each test binary that shares this module uses a part of it.
 const _: () = {
     let _ = (mysql, mysql8, postgres, private_mysql, private_postgres);
-    let _ = (Server::kind, Server::admin_url, Server::fresh_database, Server::kill_9, Server::pid, Database::url, Database::name);
+    let _ = (
+        Server::kind,
+        Server::admin_url,
+        Server::fresh_database,
+        Server::kill_9,
+        Server::pid,
+        Database::url,
+        Database::name,
+    );
 };
