@@ -174,7 +174,7 @@ async fn a_newer_mysql_schema_is_refused_and_an_additive_one_is_not() {
     host.execute(later).await.expect("a record");
     open(&database).await.expect("an additive step is no matter").close().await;
     host.execute("UPDATE zopnight_migrations SET min_reader = 10 WHERE version = 10").await.expect("a record");
-    let error = connect(database.url(), StoreOptions::default()).await.err().expect("it is too new");
+    let error = connect(database.url(), StoreOptions::default()).await.expect_err("it is too new");
     assert_eq!(error.kind(), ErrorKind::Unsupported);
     assert!(error.message().contains("newer release"), "{error}");
 }
@@ -185,7 +185,7 @@ async fn an_altered_mysql_step_is_refused() {
     open(&database).await.expect("the database opens").close().await;
     let alter = "UPDATE zopnight_migrations SET checksum = '00' WHERE version = 1";
     alone(&database).await.execute(alter).await.expect("a record");
-    let error = connect(database.url(), StoreOptions::default()).await.err().expect("it is another's");
+    let error = connect(database.url(), StoreOptions::default()).await.expect_err("it is another's");
     assert_eq!(error.kind(), ErrorKind::Unsupported);
     assert!(error.message().contains("altered"), "{error}");
 }

@@ -18,7 +18,8 @@ use zopnight_store::{MySqlStore, StoreOptions};
 store_suite!(on_a_mysql_hosts_pool, hosted);
 
 /// All that a session can set, but for what moves by itself.
-const SESSION: &str = "SHOW SESSION VARIABLES WHERE variable_name NOT LIKE '%timestamp%' AND variable_name NOT LIKE '%insert_id%'
+const SESSION: &str =
+    "SHOW SESSION VARIABLES WHERE variable_name NOT LIKE '%timestamp%' AND variable_name NOT LIKE '%insert_id%'
     AND variable_name NOT IN ('rand_seed1', 'rand_seed2', 'warning_count', 'error_count', 'last_gtid', 'pseudo_thread_id',
      'in_transaction', 'gtid_binlog_pos', 'gtid_binlog_state', 'gtid_current_pos', 'innodb_status_output')";
 

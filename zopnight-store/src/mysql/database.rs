@@ -21,6 +21,9 @@ use crate::telemetry::Connected;
 
 driver!(MySql, MySqlRow, MySqlArguments);
 
+/// How often a claim looks further down the line for what others are not claiming.
+const ROUNDS: u32 = 8;
+
 /// MySQL and MariaDB under READ COMMITTED: rows are locked, by their primary key, before they are judged.
 #[derive(Debug)]
 pub(crate) struct MySqlDatabase;
@@ -112,13 +115,17 @@ impl Database for MySqlDatabase {
         worker: &WorkerId,
         lease: i64,
     ) -> Result<Vec<MySqlRow>, StoreError> {
-        let first = s.rows(OWN.candidates, binds![lane.as_str(), max]).await?;
-        let full = u32::try_from(first.len()).is_ok_and(|n| n >= max);
-        let (mut picked, last) = pick(s, &first).await?;
-        let missing = max.saturating_sub(u32::try_from(picked.len()).unwrap_or(max));
-        if let Some((place, seq)) = last.filter(|_| full && missing > 0) {
-            let next = s.rows(OWN.candidates_after, binds![lane.as_str(), place, seq, missing]).await?;
-            picked.extend(pick(s, &next).await?.0);
+        let mut candidates = s.rows(OWN.candidates, binds![lane.as_str(), max]).await?;
+        let mut picked = Vec::new();
+        let mut missing = max;
+        for _ in 0..ROUNDS {
+            let asked = missing;
+            let full = u32::try_from(candidates.len()).is_ok_and(|n| n >= asked);
+            let (rows, last) = pick(s, &candidates).await?;
+            missing = missing.saturating_sub(u32::try_from(rows.len()).unwrap_or(missing));
+            picked.extend(rows);
+            let Some((place, seq)) = last.filter(|_| full && missing > 0) else { break };
+            candidates = s.rows(OWN.candidates_after, binds![lane.as_str(), place, seq, missing]).await?;
         }
         if picked.is_empty() {
             return Ok(picked);
