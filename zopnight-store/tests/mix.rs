@@ -10,13 +10,15 @@ mod retries;
 #[path = "support/servers.rs"]
 mod servers;
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use retries::Retries;
-use zopnight_core::ports::Store;
-use zopnight_store::{StoreOptions, connect};
+use zopnight_core::ports::{JobQueue as _, Store};
+use zopnight_core::testing::suites::fixtures;
+use zopnight_store::testing::{Act, Hook, Point};
+use zopnight_store::{SqliteStore, StoreOptions, connect};
 
 static RETRIES: LazyLock<Retries> = LazyLock::new(Retries::install);
 
@@ -49,4 +51,25 @@ async fn mariadb_keeps_its_conflicts_to_itself() {
 async fn postgres_keeps_its_conflicts_to_itself() {
     let Some(server) = servers::postgres().await else { return };
     agrees("postgres", server.fresh_database().await.url(), Duration::from_secs(5)).await;
+}
+
+/// Cuts one connection as the transaction begins.
+#[derive(Debug, Default)]
+struct CutOnce(AtomicBool);
+
+impl Hook for CutOnce {
+    fn at(&self, point: &Point) -> Act {
+        let cut = point.operation == "queue.enqueue" && !self.0.swap(true, Ordering::Relaxed);
+        if cut { Act::DropConnection } else { Act::Go }
+    }
+}
+
+#[tokio::test]
+async fn a_transaction_that_is_run_again_is_counted() {
+    LazyLock::force(&RETRIES);
+    let store = SqliteStore::connect("sqlite::memory:", StoreOptions::default()).await.expect("a store");
+    let store = store.with_hook(Arc::new(CutOnce::default()));
+    let stored = store.enqueue(vec![fixtures::sweep_job()]).await.expect("run again");
+    assert!(!stored[0].folded, "{stored:?}");
+    assert!(RETRIES.to_string().contains("sqlite link 1"), "{}", *RETRIES);
 }
