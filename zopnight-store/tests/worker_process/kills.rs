@@ -8,7 +8,7 @@ use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinSet;
 use zopnight_core::domain::{EventKind, JobKind, RevisionState};
 
-use crate::backend::{Database, fresh, open};
+use crate::backend::{Backend, Database, on_each, open};
 use crate::child::{Orders, Process, orders};
 use crate::site::{App, LEASE, ORGS, Site};
 use crate::witness::Witness;
@@ -19,11 +19,11 @@ const NOTICED: Duration = Duration::from_secs(6);
 const AT_A_TIME: usize = 4;
 
 pub(crate) async fn of_a_build() {
-    at_each_point(JobKind::Build).await;
+    on_each(|backend, database| at_each_point(backend, database, JobKind::Build)).await;
 }
 
 pub(crate) async fn of_a_deploy() {
-    at_each_point(JobKind::Deploy).await;
+    on_each(|backend, database| at_each_point(backend, database, JobKind::Deploy)).await;
 }
 
 async fn prepared(database: &Database, kind: JobKind) -> (Site, App) {
@@ -35,35 +35,37 @@ async fn prepared(database: &Database, kind: JobKind) -> (Site, App) {
     (site, app)
 }
 
-async fn at_each_point(kind: JobKind) {
-    for backend in 0..fresh().len() {
-        let database = fresh().swap_remove(backend);
-        let (_site, _) = prepared(&database, kind).await;
-        let mut whole = Process::start(&orders(&database.url, database.directory.path()));
-        let points: Vec<String> = serde_json::from_str(&whole.says("points").await).unwrap();
-        assert!(whole.ended().await.success());
-        let claimed = points.iter().position(|p| p.starts_with("queue.claim before_commit")).unwrap();
-        let writes = |p: &String| p.contains("before_commit") && !p.starts_with("queue.maintain");
-        let ended = points.iter().rposition(writes).unwrap();
-        assert!(claimed < ended && ended - claimed > 15, "a run has more points than that: {points:?}");
+async fn at_each_point(backend: Backend, database: Database, kind: JobKind) {
+    let (_site, _) = prepared(&database, kind).await;
+    let mut whole = Process::start(&orders(&database.url, database.directory.path()));
+    let points: Vec<String> = serde_json::from_str(&whole.says("points").await).unwrap();
+    assert!(whole.ended().await.success());
+    let claimed = points.iter().position(|p| p.starts_with("queue.claim before_commit")).unwrap();
+    let writes = |p: &String| p.contains("before_commit") && !p.starts_with("queue.maintain");
+    let ended = points.iter().rposition(writes).unwrap();
+    assert!(claimed < ended && ended - claimed > 15, "a run has more points than that: {points:?}");
 
-        let slots = Arc::new(Semaphore::new(AT_A_TIME));
-        let mut cases = JoinSet::new();
-        for (n, point) in points.into_iter().enumerate().take(ended + 2) {
-            let held = (claimed + 1..=ended).contains(&n);
-            let slots = Arc::clone(&slots);
-            cases.spawn(async move { Killed { backend, kind, n, point, held, over: n > ended }.play(&slots).await });
+    // Every point on the backend whose processes are cheap; on a server, which has a limit of connections, some of each kind.
+    let every = if backend == Backend::Sqlite { 1 } else { 5 };
+    let slots = Arc::new(Semaphore::new(AT_A_TIME));
+    let mut cases = JoinSet::new();
+    for (n, point) in points.into_iter().enumerate().take(ended + 2) {
+        if n % every != 0 && !(claimed..=claimed + 1).contains(&n) && !(ended..=ended + 1).contains(&n) {
+            continue;
         }
-        while let Some(case) = cases.join_next().await {
-            case.unwrap_or_else(|e| std::panic::resume_unwind(e.into_panic()));
-        }
+        let held = (claimed + 1..=ended).contains(&n);
+        let slots = Arc::clone(&slots);
+        cases.spawn(async move { Killed { backend, kind, n, point, held, over: n > ended }.play(&slots).await });
+    }
+    while let Some(case) = cases.join_next().await {
+        case.unwrap_or_else(|e| std::panic::resume_unwind(e.into_panic()));
     }
 }
 
 /// A process that dies at one point.
 #[derive(Debug)]
 struct Killed {
-    backend: usize,
+    backend: Backend,
     kind: JobKind,
     n: usize,
     point: String,
@@ -76,7 +78,7 @@ struct Killed {
 impl Killed {
     async fn play(&self, slots: &Semaphore) {
         let slot = slots.acquire().await.unwrap();
-        let database = fresh().swap_remove(self.backend);
+        let database = self.backend.fresh().await.unwrap();
         let (site, app) = prepared(&database, self.kind).await;
         let orders = orders(&database.url, database.directory.path());
         let died = Process::start(&Orders { die_at: Some(self.n), ..orders }).ended().await;
@@ -129,7 +131,8 @@ impl Killed {
         }
         let seqs: Vec<u64> = events.iter().map(|e| e.seq).collect();
         assert_eq!(seqs, (1..=events.len() as u64).collect::<Vec<_>>(), "{self:?}");
-        let lost = events.iter().filter(|e| e.kind == EventKind::JobLeaseLost).count();
-        assert_eq!(lost, usize::from(self.held), "{self:?}");
+        // Told by each run after the loss; a run may fail for reasons of its own and come again.
+        let told = events.iter().any(|e| e.kind == EventKind::JobLeaseLost);
+        assert_eq!(told, self.held, "{self:?}");
     }
 }

@@ -1,6 +1,6 @@
-//! Workers as processes of their own, killed, stopped and asked to end, over a real file.
+//! Workers as processes of their own, killed, stopped and asked to end, over real databases.
 //!
-//! Every case takes the URL of a fresh database: a further backend is one more line of [`backend::fresh`]. All cases wait far
+//! Every case is played on the backends that `ZOPNIGHT_WORKER_BACKENDS` names, by itself on SQLite. All cases wait far
 //! more than they compute, so they run side by side from the first test on; each test takes the outcome of its own.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
@@ -9,6 +9,8 @@ mod builder;
 mod child;
 mod kills;
 mod misfortunes;
+#[path = "../support/servers.rs"]
+mod servers;
 mod site;
 mod slots;
 mod witness;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use zopnight_core::domain::{BuildAttempt, JobState, OrgId, RevisionState, Timestamp};
 
-use crate::backend::{fresh, open};
+use crate::backend::{Backend, Database, on_each, open};
 use crate::child::{Orders, Process, orders};
 use crate::site::{App, ORGS, Site};
 
@@ -39,51 +39,53 @@ async fn succeeded(site: &Site, apps: &[App]) -> usize {
 }
 
 pub(crate) async fn of_two_replicas() {
-    for database in fresh() {
-        let site = Site::new(open(&database.url, None).await, database.directory.path());
-        let mut apps = Vec::new();
-        for n in 0..BUILDS {
-            apps.push(site.create(ORGS[n % 2], &format!("shop-{n}")).await);
-        }
-        let orders = Orders { serve: true, ..orders(&database.url, database.directory.path()) };
-        let mut survivor = Process::start(&orders);
-        let mut victim = Process::start(&orders);
-        let work = async {
-            let begun = Instant::now();
-            let mut killed = false;
-            loop {
-                let done = succeeded(&site, &apps).await;
-                if !killed && done >= BUILDS / 4 {
-                    victim.signal("KILL");
-                    assert_eq!(victim.ended().await.signal(), Some(9));
-                    killed = true;
-                }
-                if done == BUILDS {
-                    return assert!(killed);
-                }
-                assert!(begun.elapsed() < Duration::from_secs(60), "only {done} of {BUILDS} succeeded");
-                tokio::time::sleep(Duration::from_millis(100)).await;
-            }
-        };
-        tokio::select! {
-            () = site.builder.play(&site, Duration::from_millis(150)) => {}
-            () = work => {}
-        }
-        survivor.signal("TERM");
-        survivor.says("drained").await;
-        assert!(survivor.ended().await.success());
+    on_each(of_two_replicas_on).await;
+}
 
-        let mut attempts: BTreeMap<OrgId, Vec<BuildAttempt>> = BTreeMap::new();
-        for app in &apps {
-            let of_app = site.store.attempts(&app.org, app.revision).await.unwrap();
-            attempts.entry(app.org.clone()).or_default().extend(of_app);
-        }
-        for (org, attempts) in &attempts {
-            let most = most_open(attempts);
-            assert_eq!(most, LIMIT, "{org}: the limit is used and kept");
-        }
-        let stats = site.store.stats().await.unwrap().jobs;
-        let stuck = [JobState::Blocked, JobState::Parked, JobState::Leased];
-        assert!(stats.iter().all(|(_, state, n)| *n == 0 || !stuck.contains(state)), "{stats:?}");
+async fn of_two_replicas_on(_: Backend, database: Database) {
+    let site = Site::new(open(&database.url, None).await, database.directory.path());
+    let mut apps = Vec::new();
+    for n in 0..BUILDS {
+        apps.push(site.create(ORGS[n % 2], &format!("shop-{n}")).await);
     }
+    let orders = Orders { serve: true, ..orders(&database.url, database.directory.path()) };
+    let mut survivor = Process::start(&orders);
+    let mut victim = Process::start(&orders);
+    let work = async {
+        let begun = Instant::now();
+        let mut killed = false;
+        loop {
+            let done = succeeded(&site, &apps).await;
+            if !killed && done >= BUILDS / 4 {
+                victim.signal("KILL");
+                assert_eq!(victim.ended().await.signal(), Some(9));
+                killed = true;
+            }
+            if done == BUILDS {
+                return assert!(killed);
+            }
+            assert!(begun.elapsed() < Duration::from_secs(60), "only {done} of {BUILDS} succeeded");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    tokio::select! {
+        () = site.builder.play(&site, Duration::from_millis(150)) => {}
+        () = work => {}
+    }
+    survivor.signal("TERM");
+    survivor.says("drained").await;
+    assert!(survivor.ended().await.success());
+
+    let mut attempts: BTreeMap<OrgId, Vec<BuildAttempt>> = BTreeMap::new();
+    for app in &apps {
+        let of_app = site.store.attempts(&app.org, app.revision).await.unwrap();
+        attempts.entry(app.org.clone()).or_default().extend(of_app);
+    }
+    for (org, attempts) in &attempts {
+        let most = most_open(attempts);
+        assert_eq!(most, LIMIT, "{org}: the limit is used and kept");
+    }
+    let stats = site.store.stats().await.unwrap().jobs;
+    let stuck = [JobState::Blocked, JobState::Parked, JobState::Leased];
+    assert!(stats.iter().all(|(_, state, n)| *n == 0 || !stuck.contains(state)), "{stats:?}");
 }
