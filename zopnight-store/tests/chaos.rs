@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use chaos::{Launch, Settings};
 use servers::Server;
+use tempfile::TempDir;
 
 /// Not a test of its own: a process of a run.
 #[test]
@@ -43,15 +44,18 @@ fn small(url: &str, directory: &Path, on_server: bool) -> Settings {
     }
 }
 
-async fn holds(backend: &str, settings: &Settings, server: Option<&Server>) {
+async fn holds(backend: &str, url: &str, directory: TempDir, server: Option<&Server>) {
+    let settings = small(url, directory.path(), server.is_some());
     let arguments = ["--exact", "chaos_child", "--nocapture"].map(Into::into).to_vec();
-    let ran = chaos::run(settings, &Launch { arguments }, server).await;
-    let report = ran.unwrap_or_else(|why| panic!("{backend}: {why}"));
+    let report = chaos::run(&settings, &Launch { arguments }, server).await.unwrap_or_else(|why| {
+        let _ = directory.keep();
+        panic!("{backend}: {why}");
+    });
     eprintln!("{backend}, {report}");
-    assert!(report.jobs >= 2_000, "{report}");
-    assert!(report.kills >= 20 && report.stops == 3, "{report}");
     // A lease that is taken back too early is lost again and again.
     assert_eq!(report.lost_out, 0, "{report}");
+    assert!(report.jobs >= 2_000, "{report}");
+    assert!(report.kills >= 20 && report.stops == 3, "{report}");
     assert!(report.crashes > 0 && report.losses > 0, "{report}");
     assert_eq!((report.sweeps, report.restarts), (settings.sweeps, settings.restarts), "{report}");
 }
@@ -59,14 +63,14 @@ async fn holds(backend: &str, settings: &Settings, server: Option<&Server>) {
 async fn on_sqlite() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let url = format!("sqlite:{}", directory.path().join("zopnight.db").display());
-    holds("sqlite", &small(&url, directory.path(), false), None).await;
+    holds("sqlite", &url, directory, None).await;
 }
 
 async fn on(backend: &str, server: Option<Server>) {
     let Some(server) = server else { return };
     let directory = tempfile::tempdir().expect("a temporary directory");
     let database = server.fresh_database().await;
-    holds(backend, &small(database.url(), directory.path(), true), Some(&server)).await;
+    holds(backend, database.url(), directory, Some(&server)).await;
 }
 
 /// All databases at once: most of the time is spent waiting for leases to run out.

@@ -57,7 +57,7 @@ impl Worker {
             let free = u32::try_from(slots.available_permits()).unwrap_or(0).min(AT_ONCE) / 3;
             let leases = if free == 0 { Vec::new() } else { self.claim(free).await };
             if leases.is_empty() {
-                self.store.wait(Duration::from_millis(50)).await;
+                self.store.wait(Duration::from_millis(100)).await;
             }
             for lease in leases {
                 let slot = Arc::clone(&slots).acquire_owned().await.expect("the slots stay open");
