@@ -34,7 +34,11 @@ pub(crate) async fn maintain<D: Database>(pools: &Pools<D>, budget: &Budget) -> 
     if work.leased {
         let mut after = Some(0);
         while let Some(from) = after.filter(|_| in_time()) {
-            let (taken, next) = write(pools, OPERATION, &TakeBack { after: from }).await?;
+            let (taken, next) = match write(pools, OPERATION, &TakeBack { after: from, limit: TAKE_BACK }).await {
+                Ok(batch) => batch,
+                Err(error) if error.kind() == zopnight_core::ErrorKind::Internal => take_back_each(pools, from).await?,
+                Err(error) => return Err(error),
+            };
             did.taken_back = did.taken_back.saturating_add(taken);
             after = next;
         }
@@ -128,17 +132,39 @@ impl<D: Database> Work<D> for ParkDelayed {
     }
 }
 
+/// A batch failed: its rows one by one, past those that cannot be read. Those stay as they are, and are told of.
+async fn take_back_each<D: Database>(pools: &Pools<D>, from: i64) -> Result<(u64, Option<i64>)> {
+    let (mut taken, mut after) = (0_u64, from);
+    for _ in 0..TAKE_BACK {
+        match write(pools, OPERATION, &TakeBack { after, limit: 1 }).await {
+            Ok((n, next)) => {
+                taken = taken.saturating_add(n);
+                let Some(next) = next else { return Ok((taken, None)) };
+                after = next;
+            }
+            Err(error) => {
+                let stuck = error.context("key").and_then(|key| key.parse().ok()).filter(|seq| *seq > after);
+                let Some(seq) = stuck else { return Err(error) };
+                tracing::error!(seq, error = %error, "a job that cannot be read is not taken back");
+                after = seq;
+            }
+        }
+    }
+    Ok((taken, Some(after)))
+}
+
 /// Takes a batch of expired leases back; answers where the next batch begins.
 struct TakeBack {
     after: i64,
+    limit: u32,
 }
 
 impl<D: Database> Work<D> for TakeBack {
     type Out = (u64, Option<i64>);
 
     async fn run(&self, s: &mut Session<D>) -> Result<End<Self::Out>, StoreError> {
-        let expired = s.expired(self.after, TAKE_BACK).await?;
-        let full = u32::try_from(expired.len()).is_ok_and(|n| n >= TAKE_BACK);
+        let expired = s.expired(self.after, self.limit).await?;
+        let full = u32::try_from(expired.len()).is_ok_and(|n| n >= self.limit);
         let next = expired.last().map(|job| job.seq).filter(|_| full);
         let expired = if D::EXCLUSIVE || expired.is_empty() {
             expired

@@ -39,17 +39,19 @@ impl Database for MySqlDatabase {
     type Tx = Transaction<'static, MySql>;
     type Row = MySqlRow;
 
+    /// A caller that is dropped while its transaction begins leaves it open, empty, on the connection: it is ended first where
+    /// the isolation is set, which is refused inside a transaction.
     async fn begin_write(pool: &Connections) -> sqlx::Result<Self::Tx> {
         pool.begin(if pool.are_ours() {
             "START TRANSACTION"
         } else {
-            "SET TRANSACTION ISOLATION LEVEL READ COMMITTED; START TRANSACTION"
+            "ROLLBACK; SET TRANSACTION ISOLATION LEVEL READ COMMITTED; START TRANSACTION"
         })
         .await
     }
 
     async fn begin_read(pool: &Connections) -> sqlx::Result<Self::Tx> {
-        pool.begin("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; START TRANSACTION READ ONLY").await
+        pool.begin("ROLLBACK; SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; START TRANSACTION READ ONLY").await
     }
 
     async fn commit(tx: Self::Tx) -> sqlx::Result<()> {

@@ -139,6 +139,7 @@ macro_rules! queue_cases {
                 take_back_expired_only,
                 take_back_charges_loss_not_failure,
                 take_back_stale_snapshot,
+                take_back_pages_past_stuck_rows,
                 take_back_cancel_asked_becomes_cancelled,
                 mend_finds_orphan,
                 losses_limit_hands_out_for_giving_up,
