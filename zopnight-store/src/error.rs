@@ -109,6 +109,14 @@ fn class(error: &dyn DatabaseError) -> Class {
     Class::Other
 }
 
+/// Whether the connection is gone, and another may be had.
+pub(crate) fn is_lost(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Database(database) => class(database.as_ref()) == Class::Link,
+        error => matches!(error, sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::WorkerCrashed),
+    }
+}
+
 impl StoreError {
     /// The error a caller sees of `operation`.
     pub(crate) fn into_core(self, operation: &'static str) -> Error {

@@ -58,6 +58,9 @@ pub struct StoreOptions {
     pub keep_parked: Duration,
     /// How long deployments are kept after their removal, at least 1 h. Default 30 d.
     pub keep_deleted: Duration,
+    /// Whether PostgreSQL tells other processes of new work, by LISTEN on one connection more and NOTIFY after a commit.
+    /// Default: true. Turn it off behind a pooler that lends a connection for a transaction only.
+    pub notify: bool,
     /// How much SQLite syncs. Default: full.
     pub sqlite_synchronous: Synchronous,
     /// How often a transaction that met a conflict is run again, 0 ..= 10. Default 5.
@@ -79,6 +82,7 @@ impl Default for StoreOptions {
             keep_cancelled: DAY.saturating_mul(2),
             keep_parked: DAY.saturating_mul(30),
             keep_deleted: DAY.saturating_mul(30),
+            notify: true,
             sqlite_synchronous: Synchronous::default(),
             retries: 5,
         }
@@ -123,6 +127,8 @@ knobs! {
     with_keep_parked, keep_parked: Duration;
     /// How long deployments are kept after their removal.
     with_keep_deleted, keep_deleted: Duration;
+    /// Whether PostgreSQL tells other processes of new work.
+    with_notify, notify: bool;
     /// How much SQLite syncs.
     with_sqlite_synchronous, sqlite_synchronous: Synchronous;
     /// How often a transaction that met a conflict is run again.

@@ -65,6 +65,9 @@ pub(crate) async fn write<D: Database, W: Work<D>>(pools: &Pools<D>, operation: 
         let Some((class, count)) = met.again(&error, pools.options().retries) else {
             return Err(error.into_core(operation));
         };
+        if matches!(error, StoreError::Link(_)) {
+            pools.doubt().raise();
+        }
         tracing::debug!(backend = D::NAME, operation, class, error = %error, "a transaction is run again");
         telemetry::retried(D::NAME, class);
         tokio::time::sleep(pause(count)).await;

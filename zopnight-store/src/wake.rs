@@ -9,17 +9,39 @@ use tokio::sync::watch;
 #[derive(Debug)]
 pub(crate) struct Wake {
     commits: watch::Sender<u64>,
+    /// Those of this process alone.
+    #[cfg(feature = "postgres")]
+    own: watch::Sender<u64>,
     looked: AtomicU64,
 }
 
 impl Wake {
     pub(crate) fn new() -> Self {
-        Self { commits: watch::Sender::new(0), looked: AtomicU64::new(0) }
+        Self {
+            commits: watch::Sender::new(0),
+            #[cfg(feature = "postgres")]
+            own: watch::Sender::new(0),
+            looked: AtomicU64::new(0),
+        }
     }
 
     /// Work may have appeared.
     pub(crate) fn ring(&self) {
         self.commits.send_modify(|n| *n = n.wrapping_add(1));
+        #[cfg(feature = "postgres")]
+        self.own.send_modify(|n| *n = n.wrapping_add(1));
+    }
+
+    /// Work may have appeared by a commit of any process.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn hear(&self) {
+        self.commits.send_modify(|n| *n = n.wrapping_add(1));
+    }
+
+    /// Changes with each commit of this process that made work appear.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn own(&self) -> watch::Receiver<u64> {
+        self.own.subscribe()
     }
 
     /// Somebody looks for work now.

@@ -2,7 +2,9 @@
 //! differs from one to the other.
 
 mod any_row;
+mod background;
 mod bind;
+mod doubt;
 mod driver;
 mod pools;
 pub(crate) mod sql;
@@ -15,7 +17,9 @@ use zopnight_core::Result as CoreResult;
 use zopnight_core::domain::{Lane, LeaseRef, WorkerId};
 
 pub(crate) use any_row::{AnyRow, Cell, Unreadable};
+pub(crate) use background::Background;
 pub(crate) use bind::{Bind, binds};
+pub(crate) use doubt::Doubt;
 pub(crate) use driver::driver;
 pub(crate) use pools::Pools;
 pub(crate) use sql::{Sql, sql};

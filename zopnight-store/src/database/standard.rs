@@ -200,7 +200,9 @@ macro_rules! standard_jobs {
             stats: sql!(
                 $style,
                 "SELECT lane, kind, state, COUNT(*) AS n, MIN(ready_at) AS oldest FROM zopnight_jobs", $line, " WHERE ", lanes!(),
-                " AND state IN ('ready', 'leased', 'delayed', 'blocked', 'parked') GROUP BY lane, kind, state"
+                " AND state = 'ready' GROUP BY lane, kind, state
+                 UNION ALL SELECT lane, kind, state, COUNT(*), MIN(ready_at) FROM zopnight_jobs", $line, " WHERE ", lanes!(),
+                " AND state IN ('leased', 'delayed', 'blocked', 'parked') GROUP BY lane, kind, state"
             ),
             next_due: sql!(
                 $style,
@@ -215,7 +217,8 @@ macro_rules! standard_jobs {
             kind_of: sql!($style, "SELECT kind FROM zopnight_jobs WHERE seq = ?1"),
             purgeable_jobs: sql!(
                 $style,
-                "SELECT seq FROM zopnight_jobs", $line, " WHERE lane = ?1 AND state = ?2 AND place < ?3 LIMIT ?4"
+                "SELECT seq FROM zopnight_jobs", $line, " WHERE lane = ?1 AND state = ?2 AND state <> 'ready' AND place < ?3
+                 LIMIT ?4"
             ),
             purge_jobs: sql!($style, "DELETE FROM zopnight_jobs WHERE seq ", $seqs, " AND state = ?2"),
             $($own)*

@@ -83,12 +83,7 @@ impl Database for PostgresDatabase {
     async fn probe(pool: &PgPool, _: &StoreOptions) -> Result<()> {
         let of = |e: sqlx::Error| StoreError::from(e).into_core("store.connect");
         let number = "SELECT current_setting('server_version_num')::int";
-        let version: i32 = sqlx::query_scalar(number).fetch_one(pool).await.map_err(of)?;
-        if version >= OLDEST {
-            return Ok(());
-        }
-        let message = format!("PostgreSQL {} is too old; use 13 or newer", version / 10_000);
-        Err(Error::new(ErrorKind::Unsupported, "store.connect", message).with("code", "store_version"))
+        is_supported(sqlx::query_scalar(number).fetch_one(pool).await.map_err(of)?)
     }
 
     async fn insert_jobs(s: &mut Session<Self>, rows: &[JobInsert<'_>], now: i64) -> Result<(), StoreError> {
@@ -115,6 +110,15 @@ impl Database for PostgresDatabase {
     }
 }
 
+/// Refuses a server, by its version's number, that is too old.
+fn is_supported(version: i32) -> Result<()> {
+    if version >= OLDEST {
+        return Ok(());
+    }
+    let message = format!("PostgreSQL {} is too old; use 13 or newer", version / 10_000);
+    Err(Error::new(ErrorKind::Unsupported, "store.connect", message).with("code", "store_version"))
+}
+
 impl AnyRow for PgRow {
     /// Counts and times are `bigint`, counters `int`.
     fn int(&self, column: &str) -> Result<Option<i64>, Unreadable> {
@@ -136,5 +140,18 @@ impl AnyRow for PgRow {
 
     fn flag(&self, column: &str) -> Result<Option<bool>, Unreadable> {
         self.try_get(column).map_err(|_| Unreadable)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_old_server_is_refused_with_what_to_do() {
+        assert!(is_supported(130_000).is_ok() && is_supported(170_004).is_ok());
+        let error = is_supported(120_019).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported);
+        assert!(error.message().contains("12") && error.message().contains("13 or newer"), "{error}");
     }
 }

@@ -11,6 +11,9 @@ const STYLE: Style = Style::Dollar;
 /// Held until the step's transaction ends: processes that migrate at the same moment wait for each other.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(2054090862)";
 
+/// A step may take longer than a statement may.
+const UNHURRIED: &str = "SET LOCAL statement_timeout = 0";
+
 pub(super) static SCHEMA: Schema = Schema {
     migrations: &[
         Migration { version: 1, name: "jobs", sql: include_str!("../../migrations/postgres/0001_jobs.sql"), min_reader: 1 },
@@ -45,6 +48,7 @@ pub(super) async fn migrate(pools: &Pools<PostgresDatabase>) -> Result<u32, Stor
         sqlx::query(LOCK).execute(&mut *tx).await?;
         // Another process may have done it while this one waited for the lock.
         let Some(next) = pending::<PostgresDatabase>(&mut tx).await? else { break };
+        sqlx::query(UNHURRIED).execute(&mut *tx).await?;
         sqlx::query(SCHEMA.create_table).execute(&mut *tx).await?;
         sqlx::raw_sql(next.sql).execute(&mut *tx).await?;
         record::<PostgresDatabase>(&mut tx, next).await?;

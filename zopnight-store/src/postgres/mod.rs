@@ -2,6 +2,7 @@
 
 mod database;
 mod errors;
+mod listen;
 mod migrations;
 mod pool;
 mod sql_catalog;

@@ -7,7 +7,6 @@ use zopnight_core::Result;
 
 use super::database::PostgresDatabase;
 use super::pool;
-use crate::database::Pools;
 use crate::migrate::Migrated;
 use crate::options::StoreOptions;
 use crate::store::{SqlStore, forward};
@@ -30,6 +29,11 @@ impl PostgresStore {
     /// Opens `postgres://user@host/database`, with connections of its own. The schema is brought up to date as
     /// `options.migrate` says.
     ///
+    /// Behind a pooler that lends a connection for a transaction only (PgBouncer's `pool_mode = transaction`), turn
+    /// [`StoreOptions::notify`] off and the cache of prepared statements by `?statement-cache-capacity=0` in the URL, and let
+    /// the pooler pass the start-up parameter `options` by, which carries the two time limits. Nothing else changes: waiting
+    /// workers then find the work of other processes when they look again.
+    ///
     /// # Errors
     /// `Invalid` for a malformed URL or an option out of bounds; `Unsupported` for a server that is too old or a database of
     /// a newer release; `Unavailable` when the server cannot be reached.
@@ -37,13 +41,14 @@ impl PostgresStore {
         Ok(Self { inner: SqlStore::ready(pool::connect(url, options).await?).await? })
     }
 
-    /// Uses a host's pool for writing and reading. Nothing is set on its connections.
+    /// Uses a host's pool for writing and reading. Nothing is set on its connections. With [`StoreOptions::notify`] one more
+    /// connection is opened beside the pool, with its options, to listen on.
     ///
     /// # Errors
     /// As [`PostgresStore::connect`].
     pub async fn from_pool(pool: PgPool, options: StoreOptions) -> Result<Self> {
         options.check()?;
-        Ok(Self { inner: SqlStore::ready(Pools::of(pool.clone(), pool, options).await?).await? })
+        Ok(Self { inner: SqlStore::ready(pool::of(pool, options).await?).await? })
     }
 
     /// Brings the schema up to date, in one transaction a step. Processes that do it at once wait for each other.

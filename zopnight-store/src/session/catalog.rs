@@ -109,6 +109,9 @@ impl<D: Database> Session<D> {
     /// The same, held until the end of the transaction.
     pub(crate) async fn lock_deployment(&mut self, org: &OrgId, id: DeploymentId) -> Done<Option<DeploymentRow>> {
         let row = self.row(D::CATALOG.lock_deployment, binds![org.as_str(), id.as_uuid()]).await?;
+        if !D::EXCLUSIVE {
+            self.now_later();
+        }
         row.as_ref().map(|r| DeploymentRow::read(r)).transpose()
     }
 

@@ -51,7 +51,11 @@ impl<D: Database> Session<D> {
     }
 
     pub(crate) async fn commit(self) -> Result<(), StoreError> {
-        self.instruments.at(self.operation, "before_commit", 0).await?;
+        if let Err(error) = self.instruments.at(self.operation, "before_commit", 0).await {
+            // Its locks are gone when the caller hears of the failure, as they are after any other.
+            let _ = D::roll_back(self.tx).await;
+            return Err(error);
+        }
         D::commit(self.tx).await.map_err(|e| match StoreError::from(e) {
             StoreError::Link(cause) => StoreError::CommitUnknown(cause),
             other => other,
@@ -86,11 +90,20 @@ impl<D: Database> Session<D> {
             return Ok(now);
         }
         let clock = self.clock();
+        if let Some(now) = clock.map(Timestamp::from_micros) {
+            self.now = Some(now);
+            return Ok(now);
+        }
         let row = D::fetch(&mut self.tx, D::JOBS.now, binds![clock]).await?.pop();
         let cells = row.as_ref().map(|row| crate::row::Cells::of(row, "clock", "now"));
         let now = cells.ok_or(StoreError::Raced)?.time("now")?;
         self.now = Some(now);
         Ok(now)
+    }
+
+    /// The transaction has waited for its turn: what it read of the clock before is older than what came first.
+    pub(crate) const fn now_later(&mut self) {
+        self.now = None;
     }
 
     pub(crate) async fn exec(&mut self, sql: Sql, binds: &[Bind<'_>]) -> Result<u64, StoreError> {

@@ -23,7 +23,7 @@ use crate::telemetry;
 impl<D: Database> SqlStore<D> {
     /// The wanted lanes that have a ready job: an idle poll is one statement that takes no lock.
     async fn probe(&self, want: &[Want]) -> Result<Vec<Want>, StoreError> {
-        let rows = D::fetch_alone(self.pools.readers(), D::JOBS.probe, &[]).await?;
+        let rows = self.pools.fetch_alone(D::JOBS.probe, &[]).await?;
         let lane = |row: &D::Row| Cells::of(row, "jobs", "what").name("what", Lane::from_name);
         let ready = rows.iter().map(lane).collect::<Result<Vec<Lane>, StoreError>>()?;
         Ok(want.iter().filter(|w| ready.contains(&w.lane)).copied().collect())

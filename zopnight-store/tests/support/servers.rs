@@ -125,6 +125,11 @@ impl Server {
         &self.admin
     }
 
+    /// Whether it was started by this test binary and ends with it, with all its databases.
+    pub(crate) const fn is_private(&self) -> bool {
+        self.private.is_some()
+    }
+
     /// Creates `zn_<random>`.
     pub(crate) async fn fresh_database(&self) -> Database {
         let name = format!("zn_{:016x}", programs::random());
@@ -191,6 +196,7 @@ const _: () = {
     let _ = (mysql, mysql8, postgres, private_mysql, private_postgres);
     let _ = (
         Server::kind,
+        Server::is_private,
         Server::admin_url,
         Server::fresh_database,
         Server::kill_9,
