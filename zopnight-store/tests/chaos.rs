@@ -37,7 +37,7 @@ fn small(url: &str, directory: &Path, on_server: bool) -> Settings {
         stops: 3,
         sweeps: if on_server { 2 } else { 0 },
         restarts: u32::from(on_server),
-        full: 0,
+        full: if on_server { 0 } else { 25 },
         skewed: on_server,
         window: Duration::from_secs(12),
         history: directory.join("history.jsonl"),

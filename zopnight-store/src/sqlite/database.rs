@@ -1,7 +1,8 @@
 //! How SQLite carries the store.
 
+use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
-use sqlx::{Row as _, Sqlite, SqlitePool, Transaction};
+use sqlx::{Connection as _, Row as _, SqlSafeStr as _, Sqlite, SqlitePool, Transaction};
 use uuid::Uuid;
 use zopnight_core::domain::{Lane, LeaseRef, WorkerId};
 use zopnight_core::{Error, ErrorKind, Result};
@@ -18,6 +19,18 @@ use crate::session::{Session, list, pairs};
 use crate::telemetry::Connected;
 
 driver!(Sqlite, SqliteRow, SqliteArguments);
+
+/// A connection that can begin a transaction. Where the disk is full SQLite ends a transaction by itself, and sqlx counts it
+/// as open for ever; such a connection is closed.
+async fn sound(pool: &SqlitePool) -> sqlx::Result<PoolConnection<Sqlite>> {
+    loop {
+        let connection = pool.acquire().await?;
+        if !connection.is_in_transaction() {
+            return Ok(connection);
+        }
+        connection.close().await?;
+    }
+}
 
 /// SQLite: one connection writes, under the lock of the whole database.
 #[derive(Debug)]
@@ -37,11 +50,11 @@ impl Database for SqliteDatabase {
     /// Takes the write lock at once: a deferred transaction would fail without waiting when it turns to writing after
     /// another wrote.
     async fn begin_write(pool: &SqlitePool) -> sqlx::Result<Self::Tx> {
-        pool.begin_with("BEGIN IMMEDIATE").await
+        Transaction::begin(sound(pool).await?, Some("BEGIN IMMEDIATE".into_sql_str())).await
     }
 
     async fn begin_read(pool: &SqlitePool) -> sqlx::Result<Self::Tx> {
-        pool.begin().await
+        Transaction::begin(sound(pool).await?, None).await
     }
 
     async fn commit(tx: Self::Tx) -> sqlx::Result<()> {
