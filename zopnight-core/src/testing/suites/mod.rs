@@ -7,6 +7,7 @@ pub mod catalog;
 pub mod delivery_log;
 pub mod fixtures;
 pub mod harness;
+pub mod interleave;
 pub mod queue;
 pub mod repo_source;
 pub mod resolver;

@@ -11,7 +11,7 @@ use crate::ports::Store;
 use crate::testing::hook::{Act, Hook, Point};
 
 /// How long the other may take before it counts as waiting for a lock. A shorter time only tries another interleaving.
-const SETTLE: Duration = Duration::from_millis(50);
+pub(super) const SETTLE: Duration = Duration::from_millis(50);
 
 /// Longest stall; a case that forgets to go on fails by its own assertions.
 const STALL: Duration = Duration::from_secs(20);
@@ -35,7 +35,7 @@ impl Stepper {
     }
 
     /// Stalls at point number `at` until the answered sender is used or dropped, and then acts.
-    fn stalling(at: usize, then: Act) -> (Arc<Self>, Sender<()>) {
+    pub(super) fn stalling(at: usize, then: Act) -> (Arc<Self>, Sender<()>) {
         let (go_on, gate) = channel();
         let gate = Mutex::new(Some((at, gate)));
         (Arc::new(Self { acts: vec![(at, then)], gate, ..Self::default() }), go_on)
