@@ -21,7 +21,7 @@ store_suite!(on_a_mysql_hosts_pool, hosted);
 const SESSION: &str =
     "SHOW SESSION VARIABLES WHERE variable_name NOT LIKE '%timestamp%' AND variable_name NOT LIKE '%insert_id%'
     AND variable_name NOT IN ('rand_seed1', 'rand_seed2', 'warning_count', 'error_count', 'last_gtid', 'pseudo_thread_id',
-     'in_transaction', 'gtid_binlog_pos', 'gtid_binlog_state', 'gtid_current_pos', 'innodb_status_output')";
+     'in_transaction', 'identity', 'gtid_binlog_pos', 'gtid_binlog_state', 'gtid_current_pos', 'innodb_status_output')";
 
 async fn session(pool: &sqlx::MySqlPool) -> Vec<(String, String)> {
     let rows = sqlx::query(SESSION).fetch_all(pool).await.expect("the variables are read");
