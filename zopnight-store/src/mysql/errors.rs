@@ -26,3 +26,8 @@ pub(super) fn is_lost(error: &Error) -> bool {
         _ => false,
     }
 }
+
+/// The server's number of an error, if it is the server's.
+pub(super) fn number(error: &Error) -> Option<u16> {
+    error.as_database_error()?.try_downcast_ref::<MySqlDatabaseError>().map(MySqlDatabaseError::number)
+}

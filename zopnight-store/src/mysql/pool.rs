@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use zopnight_core::{Error, ErrorKind, Result};
 
 use super::database::MySqlDatabase;
-use super::errors::is_lost;
+use super::errors::{is_lost, number};
 use crate::database::Pools;
 use crate::error::StoreError;
 use crate::options::StoreOptions;
@@ -144,7 +144,18 @@ fn not_connected(error: sqlx::Error) -> Error {
                        ?ssl-mode=REQUIRED to the URL, or give the user another authentication plugin";
         return Error::new(ErrorKind::Unsupported, CONNECT, message).with("code", "store_login");
     }
-    StoreError::from(error).into_core(CONNECT)
+    let advice = match number(&error) {
+        Some(1044 | 1045 | 1698) => {
+            Some(("store_login", "the server refuses the user or its password; correct the URL or the grants"))
+        }
+        Some(1049) => Some(("store_database", "the server has no such database; create it, or correct the URL")),
+        _ => None,
+    };
+    match advice {
+        // The cause names the user and the host, not the password.
+        Some((code, message)) => Error::invalid(CONNECT, message).with("code", code).with_source(error),
+        None => StoreError::from(error).into_core(CONNECT),
+    }
 }
 
 #[cfg(test)]

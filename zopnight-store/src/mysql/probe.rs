@@ -6,6 +6,7 @@ use sqlx::{MySql, Row as _, Transaction};
 use zopnight_core::{Error, ErrorKind, Result};
 
 use super::database::MySqlDatabase;
+use super::errors::number;
 use super::pool::Connections;
 use crate::database::Database as _;
 use crate::error::StoreError;
@@ -66,11 +67,6 @@ async fn check(tx: &mut Transaction<'static, MySql>, are_ours: bool) -> Result<(
         tracing::warn!("the server is a Galera node: let every process of the store write to one and the same node");
     }
     Ok(())
-}
-
-fn number(error: &sqlx::Error) -> Option<u16> {
-    let error = error.as_database_error()?.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>()?;
-    Some(error.number())
 }
 
 async fn variable(tx: &mut Transaction<'static, MySql>, show: &'static str) -> Result<Option<String>> {
