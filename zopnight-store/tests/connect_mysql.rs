@@ -89,7 +89,7 @@ async fn an_unknown_database_and_a_wrong_password_are_told_apart() {
     let Some(server) = servers::mysql().await else { return };
     let database = server.fresh_database().await;
     let error = refused(&database.url().replace(database.name(), "zn_nowhere")).await;
-    assert_eq!((error.kind(), error.code()), (ErrorKind::Invalid, Some("store_database")), "{error:?}");
+    assert_eq!((error.kind(), error.code()), (ErrorKind::Invalid, Some("store_url")), "{error:?}");
     assert!(error.message().contains("create"), "{error}");
     let user = format!("u{}", &database.name()[3..]);
     servers::execute(server.admin_url(), &format!("CREATE USER {user}@localhost IDENTIFIED BY 'hunter2'"))
@@ -97,6 +97,6 @@ async fn an_unknown_database_and_a_wrong_password_are_told_apart() {
         .expect("a user");
     let (_, place) = database.url().rsplit_once('@').expect("a user in the URL");
     let error = refused(&format!("mysql://{user}:hunter22@{place}")).await;
-    assert_eq!((error.kind(), error.code()), (ErrorKind::Invalid, Some("store_login")), "{error:?}");
+    assert_eq!((error.kind(), error.code()), (ErrorKind::Invalid, Some("store_url")), "{error:?}");
     servers::execute(server.admin_url(), &format!("DROP USER {user}@localhost")).await.expect("the user goes");
 }

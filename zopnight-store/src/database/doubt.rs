@@ -26,8 +26,8 @@ impl Doubt {
 
     /// Whether one that has lain still for so long must be asked.
     #[cfg_attr(
-        not(feature = "postgres"),
-        expect(dead_code, reason = "SQLite has no server that could go away; MySQL's pool keeps its own account")
+        not(any(feature = "mysql", feature = "postgres")),
+        expect(dead_code, reason = "SQLite has no server that could go away")
     )]
     pub(crate) fn is_of(&self, idle_for: Duration) -> bool {
         let since = micros(self.begun.elapsed().saturating_sub(idle_for));

@@ -55,7 +55,7 @@ impl<D: Database> Pools<D> {
     }
 
     /// The same, whose connections heed `doubt`.
-    #[cfg(feature = "postgres")]
+    #[cfg(any(feature = "mysql", feature = "postgres"))]
     pub(crate) fn doubting(self, doubt: Arc<Doubt>) -> Self {
         Self { doubt, ..self }
     }

@@ -42,16 +42,16 @@ impl Database for MySqlDatabase {
     /// A caller that is dropped while its transaction begins leaves it open, empty, on the connection: it is ended first where
     /// the isolation is set, which is refused inside a transaction.
     async fn begin_write(pool: &Connections) -> sqlx::Result<Self::Tx> {
-        pool.begin(if pool.are_ours() {
+        let statement = if pool.are_ours {
             "START TRANSACTION"
         } else {
             "ROLLBACK; SET TRANSACTION ISOLATION LEVEL READ COMMITTED; START TRANSACTION"
-        })
-        .await
+        };
+        pool.pool.begin_with(statement).await
     }
 
     async fn begin_read(pool: &Connections) -> sqlx::Result<Self::Tx> {
-        pool.begin("ROLLBACK; SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; START TRANSACTION READ ONLY").await
+        pool.pool.begin_with("ROLLBACK; SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; START TRANSACTION READ ONLY").await
     }
 
     async fn commit(tx: Self::Tx) -> sqlx::Result<()> {
@@ -71,18 +71,15 @@ impl Database for MySqlDatabase {
     }
 
     async fn fetch_alone(pool: &Connections, sql: Sql, binds: &[Bind<'_>]) -> sqlx::Result<Vec<MySqlRow>> {
-        match fetch_alone(pool.pool(), sql, binds).await {
-            Err(error) if pool.is_lost(&error) => fetch_alone(pool.pool(), sql, binds).await,
-            answer => answer,
-        }
+        fetch_alone(&pool.pool, sql, binds).await
     }
 
     async fn close(pool: &Connections) {
-        pool.pool().close().await;
+        pool.pool.close().await;
     }
 
     fn connected(pool: &Connections) -> Connected {
-        connected(pool.pool())
+        connected(&pool.pool)
     }
 
     fn schema() -> &'static Schema {

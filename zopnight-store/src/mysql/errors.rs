@@ -18,15 +18,6 @@ pub(crate) fn class(error: &MySqlDatabaseError) -> Class {
     }
 }
 
-/// Whether an error means that its connection is gone.
-pub(super) fn is_lost(error: &Error) -> bool {
-    match error {
-        Error::Io(_) | Error::WorkerCrashed => true,
-        Error::Database(e) => e.try_downcast_ref().is_some_and(|e| class(e) == Class::Link),
-        _ => false,
-    }
-}
-
 /// The server's number of an error, if it is the server's.
 pub(super) fn number(error: &Error) -> Option<u16> {
     error.as_database_error()?.try_downcast_ref::<MySqlDatabaseError>().map(MySqlDatabaseError::number)

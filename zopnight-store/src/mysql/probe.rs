@@ -23,7 +23,7 @@ fn failed(error: sqlx::Error) -> Error {
 
 /// Checks the version: SKIP LOCKED and CHECK are needed.
 pub(super) async fn probe(pool: &Connections) -> Result<()> {
-    let row = sqlx::query("SELECT VERSION() AS version").fetch_one(pool.pool()).await.map_err(failed)?;
+    let row = sqlx::query("SELECT VERSION() AS version").fetch_one(&pool.pool).await.map_err(failed)?;
     let version: String = row.try_get("version").map_err(failed)?;
     if is_supported(&version) {
         return Ok(());
@@ -37,7 +37,7 @@ pub(super) async fn probe(pool: &Connections) -> Result<()> {
 /// committed. Nothing is written.
 pub(super) async fn probe_transactions(pool: &Connections) -> Result<()> {
     let mut tx = MySqlDatabase::begin_write(pool).await.map_err(failed)?;
-    let checked = check(&mut tx, pool.are_ours()).await;
+    let checked = check(&mut tx, pool.are_ours).await;
     // What was found out counts; a connection that cannot roll back is closed by its pool.
     let _ = MySqlDatabase::roll_back(tx).await;
     checked

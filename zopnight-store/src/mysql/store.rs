@@ -44,7 +44,7 @@ impl MySqlStore {
     /// As [`MySqlStore::connect`].
     pub async fn from_pool(pool: MySqlPool, options: StoreOptions) -> Result<Self> {
         options.check()?;
-        let pool = Connections::of_host(pool);
+        let pool = Connections { pool, are_ours: false };
         Self::ready(Pools::of(pool.clone(), pool, options).await?).await
     }
 
