@@ -1,6 +1,11 @@
-//! Seeded scripts on the memory store and on SQLite: every answer and every row must be equal. The suite's own script compares
-//! what every database must answer alike; the one here, under a clock that only the script moves, also times and places.
+//! Seeded scripts on the memory store and on the SQL stores: every answer and every row must be equal. The suite's own script
+//! compares what every database must answer alike; the one here, under a clock that only the script moves, also times and
+//! places.
 
+#[path = "support/mysql.rs"]
+mod mysql;
+#[path = "support/servers.rs"]
+mod servers;
 #[path = "support/sqlite.rs"]
 mod sqlite;
 
@@ -304,5 +309,13 @@ async fn same_script_on_a_file() {
 async fn same_script_in_memory() {
     for seed in seeds() {
         same_script(&sqlite::memory().await, seed, WHOLE).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn same_script_on_mariadb() {
+    for seed in seeds() {
+        let Some(harness) = mysql::mariadb().await else { return };
+        same_script(&harness, seed, WHOLE).await;
     }
 }

@@ -13,6 +13,10 @@ use crate::error::StoreError;
 
 const CONNECT: &str = "store.connect";
 
+/// The engine tells of transactions what it knew up to 100 ms ago, as of one before this on the same connection.
+const STALE: Duration = Duration::from_millis(110);
+const ASKED: u32 = 5;
+
 fn unsupported(message: impl Into<String>) -> Error {
     Error::new(ErrorKind::Unsupported, CONNECT, message).with("code", "store_version")
 }
@@ -57,7 +61,7 @@ async fn check(tx: &mut Transaction<'static, MySql>, are_ours: bool) -> Result<(
         };
     }
     let isolation = if are_ours { of_session(tx).await? } else { of_transaction(tx).await? };
-    if let Some(other) = isolation.filter(|name| !name.replace('-', " ").eq_ignore_ascii_case("READ COMMITTED")) {
+    if let Some(other) = isolation.filter(|level| !is_read_committed(level)) {
         return Err(unsupported(format!(
             "transactions run under {other} although READ COMMITTED was asked for; let neither a proxy nor init_connect change \
              the isolation level"
@@ -81,17 +85,25 @@ async fn of_session(tx: &mut Transaction<'static, MySql>) -> Result<Option<Strin
 
 /// The isolation of this very transaction, as the engine has it; `None` where the user may not ask (PROCESS).
 async fn of_transaction(tx: &mut Transaction<'static, MySql>) -> Result<Option<String>> {
-    let asked = "SELECT trx_isolation_level FROM information_schema.innodb_trx WHERE trx_mysql_thread_id = CONNECTION_ID()";
-    for _ in 0..3 {
-        match sqlx::query(asked).fetch_optional(&mut **tx).await {
-            Ok(Some(row)) => return row.try_get(0).map(Some).map_err(failed),
-            // The engine answers what it knew up to 100 ms ago.
-            Ok(None) => tokio::time::sleep(Duration::from_millis(110)).await,
+    let asked = "SELECT trx_isolation_level FROM information_schema.innodb_trx
+        WHERE trx_mysql_thread_id = CONNECTION_ID() AND trx_is_read_only = 0";
+    let mut answer = None;
+    for _ in 0..ASKED {
+        match sqlx::query_scalar::<_, String>(asked).fetch_optional(&mut **tx).await {
+            Ok(found) => answer = found,
             Err(error) if number(&error) == Some(1227) => return Ok(None),
             Err(error) => return Err(failed(error)),
         }
+        if answer.as_deref().is_some_and(is_read_committed) {
+            break;
+        }
+        tokio::time::sleep(STALE).await;
     }
-    Ok(None)
+    Ok(answer)
+}
+
+fn is_read_committed(level: &str) -> bool {
+    level.replace('-', " ").eq_ignore_ascii_case("READ COMMITTED")
 }
 
 /// MariaDB names itself in its version.
