@@ -23,32 +23,31 @@ const DEPLOYMENTS: u32 = 48;
 
 /// Deployments that one client pushes to, one after the other, so that none meets a stale version.
 struct Client {
+    org: OrgId,
     apps: Vec<(DeploymentId, u32)>,
-}
-
-fn org() -> OrgId {
-    fixtures::org("acme")
 }
 
 impl Client {
     async fn new(store: &dyn Store, index: u32) -> Result<Self, Box<dyn Error + Send + Sync>> {
         let mut apps = Vec::new();
+        let org = fixtures::org(&format!("tenant-{index}"));
         for n in 0..DEPLOYMENTS / CLIENTS {
             let id = fixtures::deployment_id();
             let name = format!("app-{index}-{n}-{}", id.as_uuid().simple());
-            committed(&store.apply(fixtures::create(&org(), id, name.get(..40).unwrap_or(&name))).await?);
+            committed(&store.apply(fixtures::create(&org, id, name.get(..40).unwrap_or(&name))).await?);
             apps.push((id, 1));
         }
-        Ok(Self { apps })
+        Ok(Self { org, apps })
     }
 
     async fn push(&mut self, store: &dyn Store, round: u32) -> Done {
+        let org = &self.org;
         let at = usize::try_from(round)? % self.apps.len();
         let (id, newest) = self.apps[at];
         let revision: RevisionId = fixtures::revision_id();
-        let mut change = fixtures::with_revision(RevisionChange::new(org(), id), revision, newest + 1);
-        change = change.with_follow_up(fixtures::build_job(&org(), id, revision));
-        for view in store.unfinished(&org(), id).await? {
+        let mut change = fixtures::with_revision(RevisionChange::new(org.clone(), id), revision, newest + 1);
+        change = change.with_follow_up(fixtures::build_job(org, id, revision));
+        for view in store.unfinished(org, id).await? {
             let patch = RevisionPatch { superseded_by: Some(revision), ..RevisionPatch::default() };
             change = change.with_revision(fixtures::step(&view, RevisionState::Superseded, patch));
             change = change.with_event(fixtures::told(view.revision.id, RevisionState::Superseded));
@@ -92,7 +91,7 @@ pub(crate) async fn push(plan: &Plan, store: &Arc<dyn Store>, raw: &Raw, table: 
         rounds.push((ours, rate(each * CLIENTS, begin.elapsed())));
         clear(raw).await?;
     }
-    table.ratio("apply (push) on 48 deployments, 8 clients", "pushes/s", &rounds, [0.5; 3]);
+    table.ratio("apply (push) on 48 deployments of 8 tenants, 8 clients", "pushes/s", &rounds, [0.5; 3]);
     Ok(())
 }
 

@@ -26,7 +26,12 @@ pub(crate) fn fresh(n: u32) -> u32 {
 }
 
 pub(crate) fn job() -> NewJob {
-    fixtures::plain_job(&fixtures::org("acme"))
+    job_of(0)
+}
+
+/// A job of one of several tenants: what makes jobs ready for one and the same tenant waits for each other.
+fn job_of(tenant: u32) -> NewJob {
+    fixtures::plain_job(&fixtures::org(&format!("tenant-{tenant}")))
 }
 
 pub(crate) fn request(max: u32) -> ClaimRequest {
@@ -157,9 +162,10 @@ pub(crate) async fn live_mix(plan: &Plan, store: &Arc<dyn Store>, raw: &Raw, tab
     let mut rounds = Vec::new();
     for _ in 0..plan.rounds {
         let (stop, ended) = (AtomicBool::new(false), AtomicU32::new(0));
-        let producers = futures_util::future::try_join_all((0..8).map(|_| async {
-            while !stop.load(Ordering::Relaxed) {
-                store.enqueue(vec![job()]).await?;
+        let (stop_of, producing) = (&stop, &store);
+        let producers = futures_util::future::try_join_all((0..8).map(|tenant| async move {
+            while !stop_of.load(Ordering::Relaxed) {
+                producing.enqueue(vec![job_of(tenant)]).await?;
             }
             Ok::<(), Box<dyn Error + Send + Sync>>(())
         }));
@@ -188,7 +194,7 @@ pub(crate) async fn live_mix(plan: &Plan, store: &Arc<dyn Store>, raw: &Raw, tab
         rounds.push((ours, mix_raw(raw).await?));
         clear(raw).await?;
     }
-    table.ratio("live mix: 8 producers, 2 claimers of 10", "jobs/s", &rounds, [0.5, 0.6, 0.6]);
+    table.ratio("live mix: 8 producers of as many tenants, 2 claimers of 10", "jobs/s", &rounds, [0.5, 0.6, 0.6]);
     Ok(())
 }
 
