@@ -4,6 +4,8 @@
 
 #[path = "support/mysql.rs"]
 mod mysql;
+#[path = "support/postgres.rs"]
+mod postgres;
 #[path = "support/servers.rs"]
 mod servers;
 #[path = "support/sqlite.rs"]
@@ -316,6 +318,14 @@ async fn same_script_in_memory() {
 async fn same_script_on_mariadb() {
     for seed in seeds() {
         let Some(harness) = mysql::mariadb().await else { return };
+        same_script(&harness, seed, WHOLE).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn same_script_on_postgres() {
+    for seed in seeds() {
+        let Some(harness) = postgres::fresh().await else { return };
         same_script(&harness, seed, WHOLE).await;
     }
 }
