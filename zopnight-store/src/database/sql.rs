@@ -13,6 +13,10 @@ pub(crate) struct Sql {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Style {
     /// `?1`
+    #[cfg_attr(
+        not(any(feature = "sqlite", test)),
+        expect(dead_code, reason = "SQLite's, and what statements are written in")
+    )]
     Question,
     /// `$1`
     #[cfg(feature = "postgres")]

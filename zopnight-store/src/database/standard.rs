@@ -26,12 +26,14 @@ macro_rules! brief {
 pub(crate) use brief;
 
 /// What a lease is read from.
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 macro_rules! leased {
     () => {
         "seq, id, org_id, lane, kind, state, place, fence, failures, losses, panics, snoozes, cancel_asked, dedupe_key, \
          dedupe_until, serial_key, deployment_id, revision_id, payload, started_at - ready_at AS waited"
     };
 }
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub(crate) use leased;
 
 /// One word for each lane of which something holds.
