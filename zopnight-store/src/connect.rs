@@ -15,6 +15,8 @@ const OPERATION: &str = "store.connect";
 /// `Unsupported` for a database this build has no backend for; `Invalid` for any other URL or an option out of bounds;
 /// else as [`SqliteStore::connect`]. No error shows the URL, since it may hold a password.
 pub async fn connect(url: &str, options: StoreOptions) -> Result<Arc<dyn Store>> {
+    #[cfg(not(any(feature = "sqlite", feature = "mysql", feature = "postgres")))]
+    let _ = options;
     let scheme = url.split_once(':').map_or("", |(scheme, _)| scheme);
     match scheme {
         #[cfg(feature = "sqlite")]

@@ -83,28 +83,40 @@
 //! [`RevisionStore`]: zopnight_core::ports::RevisionStore
 
 mod connect;
+#[cfg(any(feature = "sqlite", feature = "mysql", feature = "postgres"))]
 mod database;
+#[cfg(any(feature = "sqlite", feature = "mysql", feature = "postgres"))]
 mod engine;
+#[cfg(any(feature = "sqlite", feature = "mysql", feature = "postgres"))]
 mod error;
+#[cfg(any(feature = "sqlite", feature = "mysql", feature = "postgres"))]
 mod instruments;
+#[cfg(any(feature = "sqlite", feature = "mysql", feature = "postgres"))]
 mod migrate;
 #[cfg(feature = "mysql")]
 mod mysql;
 mod options;
 #[cfg(feature = "postgres")]
 mod postgres;
+#[cfg(any(feature = "sqlite", feature = "mysql", feature = "postgres"))]
 mod retry;
+#[cfg(any(feature = "sqlite", feature = "mysql", feature = "postgres"))]
 mod row;
+#[cfg(any(feature = "sqlite", feature = "mysql", feature = "postgres"))]
 mod session;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+#[cfg(any(feature = "sqlite", feature = "mysql", feature = "postgres"))]
 mod store;
+#[cfg(any(feature = "sqlite", feature = "mysql", feature = "postgres"))]
 mod telemetry;
-#[cfg(feature = "testing")]
+#[cfg(all(feature = "testing", any(feature = "sqlite", feature = "mysql", feature = "postgres")))]
 pub mod testing;
+#[cfg(any(feature = "sqlite", feature = "mysql", feature = "postgres"))]
 mod wake;
 
 pub use connect::connect;
+#[cfg(any(feature = "sqlite", feature = "mysql", feature = "postgres"))]
 pub use migrate::Migrated;
 #[cfg(feature = "mysql")]
 pub use mysql::MySqlStore;

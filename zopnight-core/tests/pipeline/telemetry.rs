@@ -15,7 +15,8 @@ use crate::stage::Stage;
 /// Runs on this thread alone, where the recorder listens.
 fn recorded<F: Future<Output = ()>>(test: impl FnOnce(Arc<Kept>) -> F) {
     let kept = Arc::new(Kept::default());
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
+    let runtime = runtime.expect("a runtime");
     metrics::with_local_recorder(&*kept, || runtime.block_on(test(Arc::clone(&kept))));
 }
 

@@ -34,6 +34,7 @@ macro_rules! leased {
     };
 }
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub(crate) use leased;
 
 /// One word for each lane of which something holds.
