@@ -9,11 +9,12 @@ use crate::options::StoreOptions;
 
 const OPERATION: &str = "store.connect";
 
-/// Opens the store that `url` names: `sqlite:path/to/file.db`, `sqlite:///absolute/path.db` or `sqlite::memory:`.
+/// Opens the store that `url` names: `sqlite:path/to/file.db` or `sqlite::memory:`, `mysql://user@host/database` (`mariadb:` is
+/// the same), `postgres://user@host/database`.
 ///
 /// # Errors
 /// `Unsupported` for a database this build has no backend for; `Invalid` for any other URL or an option out of bounds;
-/// else as [`SqliteStore::connect`]. No error shows the URL, since it may hold a password.
+/// else as the `connect` of that store. No error shows the URL, since it may hold a password.
 pub async fn connect(url: &str, options: StoreOptions) -> Result<Arc<dyn Store>> {
     #[cfg(not(any(feature = "sqlite", feature = "mysql", feature = "postgres")))]
     let _ = options;
